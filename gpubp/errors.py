@@ -1,5 +1,81 @@
 """The library's own errors; each is also the standard class that a user would catch."""
 
+from __future__ import annotations
+
+import sys
+from types import FrameType
+
 
 class GpubpError(Exception):
     """Base class of every error that this library raises on purpose."""
+
+
+class BackendUnavailableError(GpubpError, RuntimeError):
+    """A backend was asked for by name and cannot run here; ``reason`` and ``remedy`` say why.
+
+    >>> print(BackendUnavailableError("tpu", "there is no device", "plug one in"))
+    backend 'tpu' cannot be used: there is no device. Remedy: plug one in
+    """
+
+    def __init__(self, name: str, reason: str, remedy: str) -> None:
+        super().__init__(name, reason, remedy)
+        self.name, self.reason, self.remedy = name, reason, remedy
+
+    def __str__(self) -> str:
+        return f"backend {self.name!r} cannot be used: {self.reason}. Remedy: {self.remedy}"
+
+
+class UnknownBackendError(GpubpError, ValueError):
+    """No plug-in and no installed library goes by the name that was asked for."""
+
+
+class BackendConflictError(GpubpError, RuntimeError):
+    """Two installed distributions claim one backend's name."""
+
+
+class NotAnArrayError(GpubpError, TypeError):
+    """Something that is not an array of any known library stands where an array must."""
+
+
+class ConversionError(GpubpError, TypeError):
+    """A traced array was to leave the trace, as by ``float(x)`` or ``np.asarray(x)``."""
+
+
+class UnknownValueError(GpubpError, TypeError):
+    """Code asked for the value of an array that has none here: batched, or being recorded."""
+
+
+class LeakedArrayError(GpubpError, RuntimeError):
+    """A traced array was used after its transformation had ended."""
+
+
+class AliasedWriteError(GpubpError, ValueError):
+    """A write that could not reach every array that shares the memory."""
+
+
+class ArgumentError(GpubpError, ValueError):
+    """An argument's value is wrong."""
+
+
+class ArgumentTypeError(GpubpError, TypeError):
+    """An argument's type is wrong."""
+
+
+class DifferentiationError(GpubpError, TypeError):
+    """A derivative was asked for where there is none."""
+
+
+class UnsupportedFunctionError(GpubpError, TypeError, AttributeError):
+    """A function that has no rule here."""
+
+
+def user_line() -> str:
+    """Where the caller outside this library and its peers in array plumbing stands."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        root = module.split(".")[0]
+        if not (root.startswith("gpubp") or root in ("array_api_compat", "optree", "contextlib")):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "<unknown line>"

@@ -1,1 +1,29 @@
+"""Derivative, shape and vmap rules: one file for each section of the standard.
 
+Importing this package fills the registry; a new function is one row in the file of its section.
+"""
+
+from gpubp.rules import (
+    creation,
+    data_types,
+    elementwise,
+    indexing,
+    linear_algebra,
+    manipulation,
+    searching,
+    statistical,
+)
+from gpubp.rules.elementwise import divide_no_nan, multiply_no_nan
+
+__all__ = [
+    "creation",
+    "data_types",
+    "divide_no_nan",
+    "elementwise",
+    "indexing",
+    "linear_algebra",
+    "manipulation",
+    "multiply_no_nan",
+    "searching",
+    "statistical",
+]

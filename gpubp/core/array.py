@@ -1,0 +1,327 @@
+"""The traced array: what a transformed function receives in place of its arrays."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gpubp import errors
+from gpubp.core.abstract import ShapeDtype
+
+if TYPE_CHECKING:
+    from gpubp.core.namespace import Namespace
+    from gpubp.core.trace import Trace
+
+
+class Array:
+    """An array of some trace: the array object of the standard, with derivatives underneath.
+
+    Attributes of the outside are the standard's (``shape``, ``dtype``, ``device``, ``T``, ...) and
+    whatever further methods the backend's own arrays have. Writing (``x[i] = v``, ``x += y``) is
+    functional underneath: this object takes on a new value, the caller's array keeps its own.
+    """
+
+    # _value: payload, an array of a trace below or a raw one. _extra: what the trace knows of it
+    # (a tangent, a tape index, ...). _depth: how many transformations were under way when it was
+    # made. _base, _views: the array that this one is a view of and how; views of this one.
+    __slots__ = ("__weakref__", "_base", "_depth", "_extra", "_trace", "_value", "_views")
+
+    def __init__(self, value: Any, trace: Trace, extra: Any) -> None:
+        self._value = value
+        self._trace = trace
+        self._extra = extra
+        self._depth = len(_stack.traces)
+        self._base: tuple[Array, Any] | None = None
+        self._views: dict[int, tuple[weakref.ref[Array], Any]] | None = None
+
+    # Attributes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self._trace.shape(self)
+
+    @property
+    def dtype(self) -> Any:
+        """Data type, one of the backend's."""
+        return _innermost(self).dtype
+
+    @property
+    def device(self) -> Any:
+        """Device, one of the backend's."""
+        return self.__array_namespace__().device
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def T(self) -> Array:
+        """The transpose of a matrix."""
+        if self.ndim != 2:
+            raise errors.ArgumentError(
+                f"x.T: x has {self.ndim} axes, the standard defines it for 2; use x.mT or permute_dims"
+            )
+        return FUNCTIONS["matrix_transpose"](self)
+
+    @property
+    def mT(self) -> Array:
+        """Transposes of the matrices on the last two axes."""
+        return FUNCTIONS["matrix_transpose"](self)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
+        """The namespace of traced arrays of this backend and device."""
+        return namespace_of(self)
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Array:
+        """This array on another device; differentiable."""
+        return FUNCTIONS["to_device"](self, device=device)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("__"):
+            namespace = self.__array_namespace__()
+            method = namespace.backend.method(namespace, name)
+            if method is not None:
+                return method.__get__(self)
+        raise AttributeError(
+            f"a traced array has no attribute {name!r}; look for a function of its namespace, "
+            f"xp = x.__array_namespace__()"
+        )
+
+    # Conversions
+
+    def __bool__(self) -> bool:
+        return bool(_value(self, "bool"))
+
+    def __int__(self) -> int:
+        return int(_discrete_value(self, "int"))
+
+    def __index__(self) -> int:
+        return _discrete_value(self, "operator.index").__index__()
+
+    def __float__(self) -> float:
+        return float(_discrete_value(self, "float"))
+
+    def __complex__(self) -> complex:
+        return complex(_discrete_value(self, "complex"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise _conversion_error("np.asarray")
+
+    def __dlpack__(self, **kwargs: Any) -> NoReturn:
+        raise _conversion_error("DLPack export")
+
+    def __dlpack_device__(self) -> NoReturn:
+        raise _conversion_error("DLPack export")
+
+    def __repr__(self) -> str:
+        inner = _innermost(self)
+        return f"Array({inner!r}, traced by {type(self._trace).__name__})"
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        return format(_value(self, "format"), spec)
+
+    # Sequence behaviour
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(FUNCTIONS["any"](FUNCTIONS["equal"](self, item)))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # Reading and writing parts
+
+    def __getitem__(self, key: Any) -> Array:
+        out = FUNCTIONS["getitem"](self, key)
+        if out is not self and _is_view(key):
+            views = self._views = {} if self._views is None else self._views
+            ident = id(out)
+            views[ident] = weakref.ref(out, lambda _: views.pop(ident, None)), key
+            out._base = self, key
+        return out
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._check_writable("x[...] = v")
+        self._become(FUNCTIONS["setitem"](self, key, value))
+
+    def _check_writable(self, operation: str) -> None:
+        if self._depth < len(_stack.traces):
+            raise errors.AliasedWriteError(
+                f"{operation} at {errors.user_line()}: x was made outside of the transformation "
+                "that is running, where the write would be lost; write to a copy, xp.asarray(x, copy=True)"
+            )
+        if self._base is not None:
+            self._base[0]._check_writable(operation)
+
+    def _become(self, new: Array) -> None:
+        """Take on the value of ``new``, and let the base and the views of this array see it."""
+        self._value, self._trace, self._extra = new._value, new._trace, new._extra
+        if self._base is not None:
+            base, key = self._base
+            base._become(FUNCTIONS["setitem"](base, key, self))
+        elif self._views:
+            self._refresh_views()
+
+    def _refresh_views(self) -> None:
+        for reference, key in list((self._views or {}).values()):
+            view = reference()
+            if view is not None:
+                new = FUNCTIONS["getitem"](self, key)
+                view._value, view._trace, view._extra = new._value, new._trace, new._extra
+                view._refresh_views()
+
+    def _in_place(self, name: str, other: Any) -> Array:
+        new = getattr(self, f"__{name}__")(other)
+        if new is NotImplemented or (not self.shape and self._base is None):
+            return new  # 0-d results are immutable scalars, as NumPy's are
+        symbol = f"x {_BINARY[name][0]}= y"
+        self._check_writable(symbol)
+        if new.shape != self.shape:
+            raise errors.ArgumentError(
+                f"{symbol}: the result has shape {new.shape}, x has {self.shape}; write x = x ... y"
+            )
+        self._become(FUNCTIONS["astype"](new, self.dtype))
+        return self
+
+    # NumPy's protocols; the backend knows how to answer them.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        namespace = self.__array_namespace__()
+        return namespace.backend.array_ufunc(namespace, ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        namespace = self.__array_namespace__()
+        return namespace.backend.array_function(namespace, func, args, kwargs)
+
+
+_BINARY = {  # method name: symbol, function of the standard, takes part in augmented assignment
+    "add": ("+", "add", True),
+    "sub": ("-", "subtract", True),
+    "mul": ("*", "multiply", True),
+    "truediv": ("/", "divide", True),
+    "floordiv": ("//", "floor_divide", True),
+    "mod": ("%", "remainder", True),
+    "pow": ("**", "pow", True),
+    "matmul": ("@", "matmul", True),
+    "and": ("&", "bitwise_and", True),
+    "or": ("|", "bitwise_or", True),
+    "xor": ("^", "bitwise_xor", True),
+    "lshift": ("<<", "bitwise_left_shift", True),
+    "rshift": (">>", "bitwise_right_shift", True),
+    "lt": ("<", "less", False),
+    "le": ("<=", "less_equal", False),
+    "gt": (">", "greater", False),
+    "ge": (">=", "greater_equal", False),
+    "eq": ("==", "equal", False),
+    "ne": ("!=", "not_equal", False),
+}
+_UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+
+
+def _install_operators() -> None:
+    def binary(function: str, swap: bool) -> Callable[[Any, Any], Any]:
+        def operator(self: Array, other: Any) -> Any:
+            if not is_operand(other):
+                return NotImplemented
+            f = FUNCTIONS[function]
+            return f(other, self) if swap else f(self, other)
+
+        return operator
+
+    def augmented(name: str) -> Callable[[Array, Any], Array]:
+        return lambda self, other: self._in_place(name, other)
+
+    def unary(function: str) -> Callable[[Array], Array]:
+        return lambda self: FUNCTIONS[function](self)
+
+    for name, (_, function, arithmetic) in _BINARY.items():
+        setattr(Array, f"__{name}__", binary(function, swap=False))
+        if arithmetic:
+            setattr(Array, f"__r{name}__", binary(function, swap=True))
+            setattr(Array, f"__i{name}__", augmented(name))
+    for name, function in _UNARY.items():
+        setattr(Array, f"__{name}__", unary(function))
+
+
+_install_operators()
+
+
+def is_operand(x: Any) -> bool:
+    """Whether ``x`` may stand beside a traced array in an expression."""
+    kind = type(x)
+    return kind is Array or kind in _SCALARS or known_array_type(kind) or is_array(x)
+
+
+_SCALARS = frozenset((bool, int, float, complex))
+
+
+def _is_view(key: Any) -> bool:
+    """Whether NumPy's ``x[key]`` shares memory with ``x``."""
+    parts = key if type(key) is tuple else (key,)
+    view = False
+    for part in parts:
+        if type(part) is slice or part is None or part is Ellipsis:
+            view = True
+        elif type(part) is not int:
+            return False
+    return view
+
+
+def _innermost(x: Any) -> Any:
+    """The raw array or :class:`ShapeDtype` at the bottom of ``x``."""
+    while type(x) is Array:
+        x = x._value
+    return x
+
+
+def _value(x: Array, operation: str) -> Any:
+    inner: Any = x
+    while type(inner) is Array:
+        inner = inner._trace.known(inner)
+    if inner is None or type(inner) is ShapeDtype:
+        raise errors.UnknownValueError(
+            f"{operation}(x) at {errors.user_line()}: x has no single value here (it is batched by "
+            "vmap, or the function is being recorded); use xp.where for a branch, or make x an "
+            "argument that is not batched, or static"
+        )
+    return inner
+
+
+def _discrete_value(x: Array, operation: str) -> Any:
+    if is_inexact(x):
+        raise _conversion_error(operation)
+    return _value(x, operation)
+
+
+def _conversion_error(operation: str) -> errors.ConversionError:
+    return errors.ConversionError(
+        f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; stay "
+        "with functions of xp = x.__array_namespace__(), or take gpubp.stop_gradient's value out "
+        "through has_aux=True"
+    )
+
+
+from gpubp.core.namespace import FUNCTIONS, is_array, is_inexact, namespace_of  # noqa: E402
+from gpubp.core.primitive import known_array_type  # noqa: E402
+from gpubp.core.trace import _stack  # noqa: E402

@@ -1,0 +1,123 @@
+"""Primitives: the operations that have derivative, shape and batching rules of their own.
+
+A primitive is callable on *payloads*: raw arrays of one backend, traced arrays, arrays without
+values (:class:`ShapeDtype`) and Python scalars, mixed. Whoever writes a rule composes primitives;
+the call finds out what is to be done:
+
+- a traced array among the arguments: the innermost trace processes the call;
+- else a :class:`ShapeDtype`: the shape rule answers;
+- else the backend computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from gpubp.core.abstract import ShapeDtype
+from gpubp.core.backend import Backend, backend_of
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+# By type of raw array: what each primitive runs. Filled at first use.
+_IMPLEMENTATIONS: dict[type, dict[Primitive, Callable[..., Any]]] = {}
+
+Tangents = Sequence[Any]  # one per argument; None is a zero
+Needed = Sequence[Any]  # one per argument; None where no cotangent is asked for
+
+
+class Primitive:
+    """One operation; families of operations are subclasses that share rules.
+
+    Args:
+        name: its name in the standard, or the library's own.
+        reference: ``reference(xp, *args, **params)``, the operation in plain Array API code for
+            names that the standard lacks or spells otherwise.
+
+    Attributes:
+        differentiable: false for piecewise-constant and non-numeric operations.
+        multiple_results: whether a call returns a tuple of arrays.
+    """
+
+    differentiable: ClassVar[bool] = True
+    multiple_results: ClassVar[bool] = False
+    # A subclass without `vjp` is transposed from its `jvp` (see transforms/vjp.py).
+    vjp: Callable[..., list[Any]] | None = None
+
+    def __init__(self, name: str, reference: Callable[..., Any] | None = None) -> None:
+        if name in PRIMITIVES:
+            raise ValueError(f"Primitive: the name {name!r} is taken; pick another")
+        self.name = name
+        self.reference = reference
+        PRIMITIVES[name] = self
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        top = None
+        abstract = False
+        for a in args:
+            kind = type(a)
+            if kind is Array:
+                trace = a._trace
+                if top is None or trace.level > top.level:
+                    top = trace
+            elif kind is ShapeDtype:
+                abstract = True
+        if top is not None:
+            return top.process(self, args, params)
+        if abstract:
+            return self.abstract(*args, **params)
+        for a in args:
+            table = _IMPLEMENTATIONS.get(type(a))
+            if table is not None:
+                run = table.get(self)
+                if run is not None:
+                    return run(*args, **params)
+        return implementation(self, args)(*args, **params)
+
+    def lower(self, backend: Backend) -> Callable[..., Any]:
+        """What ``backend`` runs for this primitive."""
+        kernel = backend.kernels.get(self.name)
+        if kernel is not None:
+            return kernel
+        if self.reference is not None:
+            return partial(self.reference, backend.xp)
+        return getattr(backend.xp, self.name)
+
+    # The rules. Arguments are payloads; `y` is the result that the call gave.
+
+    def abstract(self, *args: Any, **params: Any) -> Any:
+        """Shape rule: the result as :class:`ShapeDtype`."""
+        raise NotImplementedError(f"{self.name} has no shape rule")
+
+    def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Forward rule: the result's tangent, linear in ``tangents``."""
+        raise NotImplementedError(f"{self.name} has no derivative")
+
+    def batch(
+        self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
+    ) -> tuple[Any, bool]:
+        """vmap rule: batched arguments carry the batch as axis 0; so must a batched result."""
+        raise NotImplementedError(f"{self.name} has no vmap rule")
+
+
+def implementation(primitive: Primitive, args: Sequence[Any]) -> Callable[..., Any]:
+    """Find, and remember for arrays of this type, what runs ``primitive`` on raw ``args``."""
+    raw = next((a for a in args if not isinstance(a, (bool, int, float, complex))), None)
+    if raw is None:
+        raise TypeError(f"{primitive.name}: needs at least one array argument, got {args!r}")
+    run = primitive.lower(backend_of(raw))
+    _IMPLEMENTATIONS.setdefault(type(raw), {})[primitive] = run
+    return run
+
+
+def known_array_type(kind: type) -> bool:
+    """Whether raw arrays of this type have been computed with."""
+    return kind in _IMPLEMENTATIONS
+
+
+from gpubp.core.array import Array  # noqa: E402  (the two halves of one cycle: an array's
+# operators call primitives, and a primitive's call asks for the type of a traced array)

@@ -1,0 +1,112 @@
+"""Traces: one interpreter of primitives for each transformation that is under way.
+
+Every running transformation owns a trace, pushed on this thread's stack; its depth is the trace's
+level. A primitive is processed by the trace of its innermost argument, which unpacks that
+argument, calls primitives on what is inside, and so leaves the rest to the traces below. Level 0
+is plain evaluation: constants made inside a transformed function live there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gpubp.errors import LeakedArrayError
+
+if TYPE_CHECKING:
+    from gpubp.core.primitive import Primitive
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+
+
+_stack = _Stack()
+
+
+def depth() -> int:
+    """Number of transformations that are under way on this thread."""
+    return len(_stack.traces)
+
+
+class Trace:
+    """What every kind of trace has: a level, and a way to process a primitive."""
+
+    level = 0
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """The result of ``primitive`` as arrays of this trace."""
+        raise NotImplementedError
+
+    def shape(self, array: Array) -> tuple[int, ...]:
+        """Shape of an array of this trace."""
+        return array._value.shape
+
+    def known(self, array: Array) -> Any:
+        """The payload of ``array``, for code that needs its value; ``None`` if it has none."""
+        return array._value
+
+    def lower(self, x: Any) -> Any:
+        """``x`` as a payload below this trace; what this trace knows of it is dropped."""
+        if type(x) is Array:
+            if x._trace is self or x._trace.level == 0:
+                return x._value
+            if x._trace.level >= self.level:
+                raise leaked(x)
+        return x
+
+
+class Evaluation(Trace):
+    """Level 0: computes at once."""
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        values = [a._value if type(a) is Array else a for a in args]
+        return lift(primitive(*values, **params))
+
+
+EVALUATION = Evaluation()
+
+TraceT = TypeVar("TraceT", bound=Trace)
+
+
+@contextmanager
+def running(trace: TraceT) -> Iterator[TraceT]:
+    """Push ``trace`` for the duration of a ``with`` block; afterwards its arrays are dead."""
+    traces = _stack.traces
+    traces.append(trace)
+    trace.level = len(traces)
+    try:
+        yield trace
+    finally:
+        traces.pop()
+        trace.process = _process_leaked  # type: ignore[method-assign]
+
+
+def _process_leaked(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    raise leaked(next(a for a in args if type(a) is Array))
+
+
+def leaked(array: Array) -> LeakedArrayError:
+    """The error for an array that outlived its transformation."""
+    return LeakedArrayError(
+        f"an array of shape {array.shape} was kept from a transformation that has ended (in a "
+        "global, a closure, an attribute or a generator); return it from the function instead, "
+        "with has_aux=True if it is not to be differentiated"
+    )
+
+
+def lift(x: Any) -> Any:
+    """A raw result, or a tuple or list of them, as traced arrays; traced arrays as they are."""
+    kind = type(x)
+    if kind is Array:
+        return x
+    if isinstance(x, (tuple, list)):
+        lifted = [lift(e) for e in x]
+        return kind(*lifted) if hasattr(x, "_fields") else kind(lifted)
+    return Array(x, EVALUATION, None)
+
+
+from gpubp.core.array import Array  # noqa: E402  (see the end of primitive.py)

@@ -1,0 +1,239 @@
+"""Creation functions, in the standard's order; each takes the namespace of traced arrays first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gpubp import errors
+from gpubp.core.array import Array
+from gpubp.core.namespace import Namespace, creation, function, is_array, namespace_of
+from gpubp.core.primitive import Primitive
+from gpubp.core.trace import lift
+from gpubp.rules.families import Linear
+from gpubp.rules.manipulation import broadcast_to, reshape, stack
+
+
+def _device(namespace: Namespace, device: Any) -> Any:
+    return namespace.device if device is None else device
+
+
+def asarray_payload(namespace: Namespace, obj: Any, dtype: Any = None, device: Any = None) -> Any:
+    """``obj`` (nested sequences of scalars and arrays, traced or not) as an array."""
+    if _holds_traced(obj):
+        x = stack([_at_least_array(namespace, e) for e in obj])
+        return x if dtype is None else _astype(x, dtype)
+    return namespace.backend.xp.asarray(obj, dtype=dtype, device=_device(namespace, device))
+
+
+function(asarray_payload)
+
+
+def _at_least_array(namespace: Namespace, x: Any) -> Any:
+    return x if is_array(x) else asarray_payload(namespace, x)
+
+
+def _holds_traced(obj: Any) -> bool:
+    if type(obj) in (list, tuple):
+        return any(type(e) is Array or _holds_traced(e) for e in obj)
+    return False
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    from gpubp.rules.data_types import astype
+
+    return astype(x, dtype)
+
+
+@creation
+def arange(
+    namespace: Namespace,
+    start: float,
+    /,
+    stop: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+) -> Any:
+    """Evenly spaced numbers in a half-open interval."""
+    start, stop, step = (_number(v, "arange") for v in (start, stop, step))
+    device = _device(namespace, device)
+    return namespace.backend.xp.arange(start, stop, step, dtype=dtype, device=device)
+
+
+def _number(x: Any, name: str) -> Any:
+    """A Python number for what was given as a known integer array."""
+    return x.__index__() if is_array(x) and hasattr(x, "__index__") else x
+
+
+@creation
+def asarray(
+    namespace: Namespace,
+    obj: Any,
+    /,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+) -> Any:
+    """``obj`` as a traced array; a traced array stays the same object unless copied or cast."""
+    if type(obj) is not Array:
+        if is_array(obj) and not isinstance(obj, namespace.backend.array_types):
+            raise errors.ArgumentTypeError(
+                f"asarray: the array is of type {type(obj).__name__}, the traced arrays are "
+                f"{namespace.backend.name}'s; convert it outside of the transformed function"
+            )
+        x = asarray_payload(namespace, obj, dtype, device)
+        return x if type(x) is Array else lift(x)
+    x = obj if device is None else obj.to_device(device)
+    if dtype is not None and x.dtype != dtype:
+        if copy is False:
+            raise errors.ArgumentError("asarray: copy=False, but the dtype must change")
+        return _astype(x, dtype)
+    return Array(x._value, x._trace, x._extra) if copy else x
+
+
+@creation
+def from_dlpack(
+    namespace: Namespace, x: Any, /, *, device: Any = None, copy: bool | None = None
+) -> Any:
+    """An array of another library as a traced one, sharing memory."""
+    if type(x) is Array:
+        return x
+    return namespace.backend.xp.from_dlpack(x)
+
+
+def _constant(name: str, doc: str) -> None:
+    """``empty``, ``ones`` and ``zeros``, and their ``_like`` forms."""
+
+    def make(
+        namespace: Namespace, shape: Any, *, dtype: Any = None, device: Any = None
+    ) -> Any:
+        xp = namespace.backend.xp
+        return getattr(xp, name)(_shape(shape), dtype=dtype, device=_device(namespace, device))
+
+    def like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
+        namespace = namespace_of(x)
+        dtype = x.dtype if dtype is None else dtype
+        return lift(make(namespace, tuple(x.shape), dtype=dtype, device=device))
+
+    make.__name__, make.__doc__ = name, f"An array of the given shape {doc}."
+    like.__name__, like.__doc__ = f"{name}_like", f"An array shaped like ``x`` {doc}."
+    creation(make)
+    function(like)
+
+
+_constant("empty", "with any values")
+
+
+@creation
+def eye(
+    namespace: Namespace,
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: Any = None,
+    device: Any = None,
+) -> Any:
+    """Ones on a diagonal, zeros elsewhere."""
+    xp = namespace.backend.xp
+    return xp.eye(n_rows, n_cols, k=k, dtype=dtype, device=_device(namespace, device))
+
+
+@creation
+def full(
+    namespace: Namespace, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
+) -> Any:
+    """An array filled with one value, which may be traced."""
+    if is_array(fill_value):
+        value = fill_value if dtype is None else _astype(fill_value, dtype)
+        return broadcast_to(value, _shape(shape))
+    xp = namespace.backend.xp
+    return xp.full(_shape(shape), fill_value, dtype=dtype, device=_device(namespace, device))
+
+
+@function
+def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """An array shaped like ``x`` filled with one value, which may be traced."""
+    dtype = x.dtype if dtype is None else dtype
+    namespace = namespace_of(x)
+    return lift(full(namespace, tuple(x.shape), fill_value, dtype=dtype, device=device))
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, int):
+        return (shape,)
+    return tuple(int(n) for n in shape) if isinstance(shape, (tuple, list)) else (int(shape),)
+
+
+@creation
+def linspace(
+    namespace: Namespace,
+    start: Any,
+    stop: Any,
+    /,
+    num: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    endpoint: bool = True,
+) -> Any:
+    """Evenly spaced numbers between two, which may be traced."""
+    xp = namespace.backend.xp
+    device = _device(namespace, device)
+    if not (is_array(start) or is_array(stop)):
+        return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+    like = start if is_array(start) else stop
+    dtype = like.dtype if dtype is None else dtype
+    weight = xp.linspace(0.0, 1.0, num, dtype=dtype, device=device, endpoint=endpoint)
+    return start * (1 - weight) + stop * weight
+
+
+@creation
+def meshgrid(namespace: Namespace, *arrays: Any, indexing: str = "xy") -> list[Any]:
+    """Coordinate arrays from coordinate vectors."""
+    if indexing not in ("xy", "ij"):
+        raise errors.ArgumentError(f"meshgrid: indexing={indexing!r}; use 'xy' or 'ij'")
+    n = len(arrays)
+    order = list(range(n))
+    if indexing == "xy" and n > 1:
+        order[0], order[1] = 1, 0
+    sizes = [a.shape[0] if a.shape else 1 for a in arrays]
+    shape = tuple(sizes[order.index(i)] for i in range(n))
+    return [
+        broadcast_to(
+            reshape(a, tuple(sizes[k] if i == order[k] else 1 for i in range(n))), shape
+        )
+        for k, a in enumerate(arrays)
+    ]
+
+
+_constant("ones", "of ones")
+
+
+def _triangle(name: str, doc: str) -> tuple[Primitive, Callable[..., Any]]:
+    primitive = Linear(
+        name,
+        transpose=lambda ct, x, k: primitive(ct, k=k),
+        shape=lambda x, k: x.shape,
+        batch=lambda x, size, k: primitive(x, k=k),
+    )
+
+    def triangle(x: Any, /, *, k: int = 0) -> Any:
+        if len(x.shape) < 2:
+            raise errors.ArgumentError(f"{name}: x has {len(x.shape)} axes; it needs at least 2")
+        return primitive(x, k=k)
+
+    triangle.__name__, triangle.__doc__ = name, doc
+    function(triangle)
+    return primitive, triangle
+
+
+tril_p, tril = _triangle("tril", "Matrices with zeros above the ``k``-th diagonal.")
+triu_p, triu = _triangle("triu", "Matrices with zeros below the ``k``-th diagonal.")
+
+_constant("zeros", "of zeros")
+

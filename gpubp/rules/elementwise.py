@@ -1,0 +1,194 @@
+"""Element-wise functions, in the standard's order: a row is a function and its partials.
+
+``y`` is the result. Partials that can be infinite go through ``multiply_no_nan`` and
+``divide_no_nan``, so that a zero tangent or cotangent stays zero: that is what makes
+``where(x > 0, log(x), 0)`` differentiable at 0. Ties in ``maximum`` are shared equally.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from gpubp.core.namespace import FUNCTIONS, dtype_kind, function, namespace_of
+from gpubp.core.primitive import Needed, Primitive, Tangents
+from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtype
+
+# fmt: off
+multiply_no_nan = Elementwise(  # a * b, and 0 where a is 0 whatever b is
+    "multiply_no_nan",
+    lambda t, y, a, b: multiply_no_nan(t, b),
+    lambda t, y, a, b: multiply_no_nan(t, a),
+    reference=lambda xp, a, b: xp.where(a == 0, 0.0, a * b), public=False)
+divide_no_nan = Elementwise(  # a / b, and 0 where a is 0 whatever b is
+    "divide_no_nan",
+    lambda t, y, a, b: divide_no_nan(t, b),
+    lambda t, y, a, b: -divide_no_nan(multiply_no_nan(t, y), b),
+    reference=lambda xp, a, b: xp.where(a == 0, 0.0, a / xp.where(a == 0, 1.0, b)), public=False)
+
+acos = Elementwise("acos", lambda t, y, x: divide_no_nan(-t, sqrt(1 - x * x)))
+acosh = Elementwise("acosh", lambda t, y, x: divide_no_nan(t, sqrt(x - 1) * sqrt(x + 1)))
+add = Elementwise("add", lambda t, y, a, b: t, lambda t, y, a, b: t)
+asin = Elementwise("asin", lambda t, y, x: divide_no_nan(t, sqrt(1 - x * x)))
+asinh = Elementwise("asinh", lambda t, y, x: divide_no_nan(t, sqrt(x * x + 1)))
+atan = Elementwise("atan", lambda t, y, x: divide_no_nan(t, 1 + x * x))
+atan2 = Elementwise(
+    "atan2",
+    lambda t, y, a, b: divide_no_nan(t * b, a * a + b * b),
+    lambda t, y, a, b: divide_no_nan(-t * a, a * a + b * b))
+atanh = Elementwise("atanh", lambda t, y, x: divide_no_nan(t, 1 - x * x))
+copysign = Elementwise(
+    "copysign", lambda t, y, a, b: where(signbit(a) == signbit(b), t, -t), None)
+cos = Elementwise("cos", lambda t, y, x: -t * sin(x))
+cosh = Elementwise("cosh", lambda t, y, x: multiply_no_nan(t, sinh(x)))
+divide = Elementwise(
+    "divide",
+    lambda t, y, a, b: divide_no_nan(t, b),
+    lambda t, y, a, b: -divide_no_nan(multiply_no_nan(t, y), b))
+exp = Elementwise("exp", lambda t, y, x: multiply_no_nan(t, y))
+expm1 = Elementwise("expm1", lambda t, y, x: multiply_no_nan(t, exp(x)))
+hypot = Elementwise(
+    "hypot",
+    lambda t, y, a, b: divide_no_nan(t * a, y),
+    lambda t, y, a, b: divide_no_nan(t * b, y))
+log = Elementwise("log", lambda t, y, x: divide_no_nan(t, x))
+log1p = Elementwise("log1p", lambda t, y, x: divide_no_nan(t, 1 + x))
+log2 = Elementwise("log2", lambda t, y, x: divide_no_nan(t, x * math.log(2)))
+log10 = Elementwise("log10", lambda t, y, x: divide_no_nan(t, x * math.log(10)))
+logaddexp = Elementwise(
+    "logaddexp",
+    lambda t, y, a, b: t * exp(a - where(y == -math.inf, 0.0, y)),
+    lambda t, y, a, b: t * exp(b - where(y == -math.inf, 0.0, y)))
+maximum = Elementwise(
+    "maximum",
+    lambda t, y, a, b: t * _share(a > b, a == b, y),
+    lambda t, y, a, b: t * _share(b > a, a == b, y))
+minimum = Elementwise(
+    "minimum",
+    lambda t, y, a, b: t * _share(a < b, a == b, y),
+    lambda t, y, a, b: t * _share(b < a, a == b, y))
+multiply = Elementwise(
+    "multiply", lambda t, y, a, b: multiply_no_nan(t, b), lambda t, y, a, b: multiply_no_nan(t, a))
+negative = Elementwise("negative", lambda t, y, x: -t)
+nextafter = Elementwise("nextafter", lambda t, y, a, b: t, None)
+positive = Elementwise("positive", lambda t, y, x: t)
+pow = Elementwise(
+    "pow",
+    lambda t, y, a, b: multiply_no_nan(t, _power_slope(a, b)),
+    lambda t, y, a, b: multiply_no_nan(t, y * log(where(a == 0, 1.0, a))))
+reciprocal = Elementwise(
+    "reciprocal", lambda t, y, x: -multiply_no_nan(multiply_no_nan(t, y), y))
+remainder = Elementwise(
+    "remainder", lambda t, y, a, b: t, lambda t, y, a, b: -t * floor_divide(a, b))
+sin = Elementwise("sin", lambda t, y, x: t * cos(x))
+sinh = Elementwise("sinh", lambda t, y, x: multiply_no_nan(t, cosh(x)))
+sqrt = Elementwise("sqrt", lambda t, y, x: divide_no_nan(t, 2 * y))
+square = Elementwise("square", lambda t, y, x: t * (2 * x))
+subtract = Elementwise("subtract", lambda t, y, a, b: t, lambda t, y, a, b: -t)
+tan = Elementwise("tan", lambda t, y, x: multiply_no_nan(t, 1 + y * y))
+tanh = Elementwise("tanh", lambda t, y, x: t * (1 - y * y))
+where = Elementwise(
+    "where", None, lambda t, y, c, a, b: where(c, t, 0.0), lambda t, y, c, a, b: where(c, 0.0, t))
+
+# sqrt with slope 0 at 0: the root in norms and standard deviations, whose minimum is there.
+norm_root = Elementwise(
+    "norm_root",
+    lambda t, y, x: where(y == 0, 0.0, t) / where(y == 0, 1.0, 2 * y),
+    reference=lambda xp, x: xp.sqrt(x), public=False)
+# fmt: on
+
+# Piecewise constant, or not numeric.
+for _name, _arity in {
+    **dict.fromkeys(("bitwise_invert", "ceil", "floor", "isfinite", "isinf", "isnan"), 1),
+    **dict.fromkeys(("logical_not", "round", "sign", "signbit", "trunc"), 1),
+    **dict.fromkeys(("bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift"), 2),
+    **dict.fromkeys(("bitwise_xor", "equal", "floor_divide", "greater", "greater_equal"), 2),
+    **dict.fromkeys(("less", "less_equal", "logical_and", "logical_or", "logical_xor"), 2),
+    "not_equal": 2,
+}.items():
+    globals()[_name] = Elementwise(_name, *(None,) * _arity)
+
+
+def _share(wins: Any, ties: Any, y: Any) -> Any:
+    return where(ties, full_like(y, 0.5, shape=()), where(wins, full_like(y, 1.0, shape=()), 0.0))
+
+
+def _power_slope(a: Any, b: Any) -> Any:
+    if not hasattr(b, "dtype"):
+        return 2 * a if b == 2 else b * a ** (b - 1) if b != 0 else a * 0
+    return where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1))
+
+
+class _RealLinear(Primitive):
+    """Functions of a complex array that are linear over the reals only."""
+
+    def __init__(self, name: str, forward: Any, transpose: Any) -> None:
+        super().__init__(name)
+        self.forward = forward
+        self.transpose = transpose
+
+    def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
+        (x,) = args
+        return ShapeDtype(x.shape, result_dtype(self, args, params), namespace_of(x))
+
+    def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self.forward(tangents[0], y, *args)
+
+    def vjp(
+        self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
+    ) -> list[Any]:
+        return [self.transpose(ct, y, *args)]
+
+    def batch(
+        self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
+    ) -> tuple[Any, bool]:
+        return self(*args), True
+
+
+def _as(ct: Any, x: Any) -> Any:
+    return FUNCTIONS["astype"](ct, x.dtype)
+
+
+# The transposes are those under the pairing Re(sum(ct * t)), as in JAX.
+abs_complex = _RealLinear(
+    "abs",
+    lambda t, y, x: real(t * divide_no_nan(conj(x), y)),
+    lambda ct, y, x: _as(ct, x) * divide_no_nan(conj(x), y),
+)
+conj = _RealLinear("conj", lambda t, y, x: conj(t), lambda ct, y, x: conj(ct))
+imag = _RealLinear("imag", lambda t, y, x: imag(t), lambda ct, y, x: _as(ct, x) * -1j)
+real = _RealLinear("real", lambda t, y, x: real(t), lambda ct, y, x: _as(ct, x))
+abs_real = Elementwise(
+    "abs_real", lambda t, y, x: t * sign(x), reference=lambda xp, x: xp.abs(x), public=False
+)
+sign_real = FUNCTIONS["sign"]
+
+
+@function
+def abs(x: Any, /) -> Any:
+    """Absolute value; its derivative at 0 is 0."""
+    return abs_complex(x) if dtype_kind(x) == "c" else abs_real(x)
+
+
+@function
+def sign(x: Any, /) -> Any:
+    """Sign of a real number, ``x / |x|`` of a complex one; 0 at 0."""
+    return divide_no_nan(x, abs_complex(x)) if dtype_kind(x) == "c" else sign_real(x)
+
+
+@function
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    """``x`` limited to ``[min, max]``; at an edge the derivative is shared with the bound."""
+    if min is not None:
+        x = maximum(x, min)
+    return x if max is None else minimum(x, max)
+
+
+for _f, _real in ((conj, lambda x: x), (real, lambda x: x), (imag, lambda x: full_like(x, 0))):
+
+    def _of_any(x: Any, /, _f: Any = _f, _real: Any = _real) -> Any:
+        return _f(x) if dtype_kind(x) == "c" else _real(x)
+
+    _of_any.__name__ = _f.name
+    function(_of_any)

@@ -1,0 +1,269 @@
+"""Families of primitives: rules of shape, differentiation and batching shared by many rows.
+
+A partial derivative is stated as the linear map ``(t, y, *args) -> d * t``: applied to a tangent
+it is the forward rule, applied to a cotangent (and summed over broadcast axes) its transpose.
+Nothing is conjugated: a VJP is the transpose of the JVP under ``sum(ct * t)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gpubp.core.abstract import ShapeDtype
+from gpubp.core.array import Array
+from gpubp.core.namespace import FUNCTIONS, dtype_kind, namespace_of
+from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
+from gpubp.core.shapes import Shape, broadcast_shapes, shape_of
+
+Partial = Callable[..., Any]
+
+
+def like_argument(ct: Any, x: Any) -> Any:
+    """``ct`` summed, and cast, to the shape and dtype of the argument ``x`` it belongs to."""
+    shape = x.shape
+    given = ct.shape
+    if given != shape:
+        lead = len(given) - len(shape)
+        stretched = [i + lead for i, n in enumerate(shape) if n == 1 and given[i + lead] != 1]
+        ct = PRIMITIVES["sum"](ct, axis=(*range(lead), *stretched), keepdims=False)
+        if stretched:
+            ct = PRIMITIVES["reshape"](ct, shape=shape)
+    return ct if ct.dtype == x.dtype else _cast(ct, x)
+
+
+def like_result(t: Any, y: Any) -> Any:
+    """The tangent ``t`` broadcast, and cast, to the shape and dtype of the result ``y``."""
+    if t.shape != y.shape:
+        t = PRIMITIVES["broadcast_to"](t, shape=y.shape)
+    return t if t.dtype == y.dtype else _cast(t, y)
+
+
+def _cast(t: Any, x: Any) -> Any:
+    if dtype_kind(t) == "c" and dtype_kind(x) != "c":
+        t = PRIMITIVES["real"](t)
+    return t if t.dtype == x.dtype else PRIMITIVES["astype"](t, dtype=x.dtype)
+
+
+_dtypes: dict[Any, Any] = {}
+
+
+def result_dtype(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The dtype that the backend itself gives: it is asked once, with one-element arrays."""
+    namespace = next(namespace_of(a) for a in args if hasattr(a, "dtype"))
+    kinds = tuple((len(a.shape), a.dtype) if hasattr(a, "dtype") else type(a) for a in args)
+    key = (primitive, namespace, kinds, tuple(sorted(params.items(), key=lambda item: item[0])))
+    found = _dtypes.get(key)
+    if found is None:
+        xp = namespace.backend.xp
+        ones = [
+            xp.ones((1,) * len(a.shape), dtype=a.dtype, device=namespace.device)
+            if hasattr(a, "dtype")
+            else a
+            for a in args
+        ]
+        result = primitive(*ones, **params)
+        found = tuple(r.dtype for r in result) if isinstance(result, tuple) else result.dtype
+        _dtypes[key] = found
+    return found
+
+
+def batch_last(x: Any, ndim: int) -> Any:
+    """Batched ``x`` with axes of length 1 after the batch, so that its examples have ``ndim``."""
+    shape = x.shape
+    missing = ndim - (len(shape) - 1)
+    if missing <= 0:
+        return x
+    return PRIMITIVES["reshape"](x, shape=(shape[0], *(1,) * missing, *shape[1:]))
+
+
+def materialize(x: Any, batched: bool, size: int) -> Any:
+    """``x`` with the batch as axis 0, repeated if it had none."""
+    return x if batched else PRIMITIVES["broadcast_to"](x, shape=(size, *shape_of(x)))
+
+
+class Elementwise(Primitive):
+    """Broadcasting functions of one or more arrays, element by element.
+
+    Args:
+        name: the function.
+        *partials: one linear map per argument; ``None`` where the derivative is zero.
+        reference: see :class:`Primitive`.
+        public: whether users see it in the namespace.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *partials: Partial | None,
+        reference: Callable[..., Any] | None = None,
+        public: bool = True,
+    ) -> None:
+        super().__init__(name, reference)
+        self.partials = partials
+        self.differentiable = any(partials)  # type: ignore[misc]
+        if public:
+            FUNCTIONS[name] = self
+
+    def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
+        shape = broadcast_shapes(*[shape_of(a) for a in args])
+        namespace = next(namespace_of(a) for a in args if hasattr(a, "dtype"))
+        return ShapeDtype(shape, result_dtype(self, args, params), namespace)
+
+    def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        total = None
+        for partial, t in zip(self.partials, tangents, strict=False):
+            if t is not None and partial is not None:
+                term = partial(t, y, *args, **params)
+                total = term if total is None else total + term
+        return None if total is None else like_result(total, y)
+
+    def vjp(
+        self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
+    ) -> list[Any]:
+        return [
+            None if n is None or partial is None else like_argument(partial(ct, y, *args, **params), x)
+            for n, partial, x in zip(needed, self.partials, args, strict=False)
+        ]
+
+    def batch(
+        self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
+    ) -> tuple[Any, bool]:
+        ndim = max(len(shape_of(a)) - b for a, b in zip(args, batched, strict=True))
+        aligned = [batch_last(a, ndim) if b else a for a, b in zip(args, batched, strict=True)]
+        return self(*aligned, **params), True
+
+
+class Linear(Primitive):
+    """Linear functions of one array.
+
+    Args:
+        name: the function.
+        transpose: ``(ct, x, **params)``, of which ``x`` may have no value.
+        shape: ``(x, **params) -> shape`` of the result.
+        batch: ``(x, size, **params)`` for batched ``x``, with a batched result.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        transpose: Callable[..., Any],
+        shape: Callable[..., Shape],
+        batch: Callable[..., Any],
+        reference: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__(name, reference)
+        self.transpose = transpose
+        self.shape = shape
+        self.batch_one = batch
+
+    def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
+        (x,) = args
+        dtype = params["dtype"] if "dtype" in params else self.dtype(x)
+        return ShapeDtype(tuple(self.shape(x, **params)), dtype, namespace_of(x))
+
+    def dtype(self, x: Any) -> Any:
+        """Result dtype; of the families, only sums and real parts change it."""
+        return x.dtype
+
+    def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self(tangents[0], **params)
+
+    def vjp(
+        self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
+    ) -> list[Any]:
+        return [self.transpose(ct, args[0], **params)]
+
+    def batch(
+        self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
+    ) -> tuple[Any, bool]:
+        return self.batch_one(args[0], size, **params), True
+
+
+class Discrete(Primitive):
+    """Functions without derivative: piecewise constant, or not numeric.
+
+    Args:
+        name: the function.
+        shape: ``(*args, **params) -> shape``; ``None`` where it depends on values.
+        batch: ``(*args, **params)`` for one batched array; ``None`` to loop over the batch.
+    """
+
+    differentiable = False
+
+    def __init__(
+        self,
+        name: str,
+        shape: Callable[..., Any] | None = None,
+        batch: Callable[..., Any] | None = None,
+        reference: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__(name, reference)
+        self.shape = shape
+        self.batch_one = batch
+
+    def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
+        if self.shape is None:
+            from gpubp.errors import UnknownValueError, user_line
+
+            raise UnknownValueError(
+                f"{self.name} at {user_line()}: the result's shape depends on values, which are "
+                "not known here; use a form of fixed shape, such as xp.where"
+            )
+        namespace = next(namespace_of(a) for a in args if hasattr(a, "dtype"))
+        return ShapeDtype(
+            tuple(self.shape(*args, **params)), result_dtype(self, args, params), namespace
+        )
+
+    def batch(
+        self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
+    ) -> tuple[Any, bool]:
+        if self.batch_one is not None and len(args) == 1:
+            return self.batch_one(args[0], **params), True
+        return batch_by_loop(self, batched, size, args, params), True
+
+
+def batch_by_loop(
+    primitive: Primitive,
+    batched: Sequence[bool],
+    size: int,
+    args: Sequence[Any],
+    params: dict[str, Any],
+) -> Any:
+    """Apply ``primitive`` example by example: for rare functions that no library batches."""
+    from gpubp.errors import UnknownValueError, user_line
+
+    rows = [
+        primitive(
+            *[
+                FUNCTIONS["getitem"](a, i) if b else a
+                for a, b in zip(args, batched, strict=True)
+            ],
+            **params,
+        )
+        for i in range(size)
+    ]
+    if len({shape_of(row) for row in rows}) > 1:
+        raise UnknownValueError(
+            f"{primitive.name} at {user_line()}: the result's shape depends on values, which "
+            "differ from example to example under vmap; use a form of fixed shape"
+        )
+    return FUNCTIONS["stack"](rows)
+
+
+def to_array(x: Any, like: Any) -> Any:
+    """A Python scalar as a 0-d array beside ``like``, of the dtype that the pair promotes to."""
+    if hasattr(x, "dtype") or type(x) is Array:
+        return x
+    return full_like(like, x, shape=())
+
+
+def full_like(x: Any, value: float, shape: Shape | None = None, dtype: Any = None) -> Any:
+    """A raw constant array with the backend and device of ``x``."""
+    namespace = namespace_of(x)
+    return namespace.backend.xp.full(
+        x.shape if shape is None else shape,
+        value,
+        dtype=x.dtype if dtype is None else dtype,
+        device=namespace.device,
+    )

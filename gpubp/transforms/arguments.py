@@ -1,0 +1,79 @@
+"""What every transformation does with its arguments and results: trees in, trees out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gpubp import errors
+from gpubp.core import tree
+from gpubp.core.array import Array
+from gpubp.core.backend import backend_of, get_backend
+from gpubp.core.namespace import is_array, is_inexact, namespace_of
+from gpubp.core.trace import EVALUATION, depth
+
+
+def name_of(f: Any) -> str:
+    """How to call a user's function in an error."""
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def flatten_call(args: Sequence[Any]) -> tuple[list[Any], tree.TreeDef]:
+    """Leaves of the arguments; constants of an enclosing trace as raw arrays."""
+    leaves, treedef = tree.flatten(tuple(args))
+    return [plain(leaf) for leaf in leaves], treedef
+
+
+def plain(x: Any) -> Any:
+    """``x``, and what it holds if it is a traced constant."""
+    return x._value if type(x) is Array and x._trace is EVALUATION else x
+
+
+def constant(x: Any) -> Any:
+    """An array leaf as the user's function shall see it where nothing is differentiated."""
+    return Array(x, EVALUATION, None) if type(x) is not Array and is_array(x) else x
+
+
+def export(x: Any) -> Any:
+    """A payload on its way out: native at the top, traced inside another transformation."""
+    x = plain(x)
+    if type(x) is Array or not is_array(x):
+        return x
+    x = backend_of(x).native(x)
+    return Array(x, EVALUATION, None) if depth() else x
+
+
+def default_array(x: Any, others: Sequence[Any]) -> Any:
+    """A Python number as an array: of the backend of the other arguments, else of the default."""
+    for other in others:
+        if is_array(other):
+            namespace = namespace_of(other)
+            return namespace.backend.asarray(x, device=namespace.device)
+    return get_backend().asarray(x)
+
+
+def argument_numbers(argnums: int | Sequence[int], count: int, name: str) -> tuple[int, ...]:
+    """``argnums`` counted from the front.
+
+    Raises:
+        ArgumentError: if there is no such argument.
+    """
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for n in numbers:
+        if not -count <= n < count:
+            raise errors.ArgumentError(
+                f"{name}: argnums={argnums} but the function was called with {count} positional "
+                "arguments; pass the ones to differentiate by position"
+            )
+    return tuple(n % count for n in numbers)
+
+
+def require_inexact(value: Any, path: str, name: str) -> None:
+    """Raise unless ``value`` is an array, or a Python number, of real or complex floats."""
+    if isinstance(value, (float, complex)) or (is_array(value) and is_inexact(value)):
+        return
+    what = f"dtype {value.dtype}" if is_array(value) else f"type {type(value).__name__}"
+    raise errors.DifferentiationError(
+        f"{name}: argument {path} has {what}, of which there is no derivative; cast it to a "
+        "floating-point dtype, or leave it out of argnums"
+    )

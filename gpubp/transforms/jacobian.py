@@ -1,0 +1,214 @@
+"""Jacobians and Hessians: a linear map applied to every basis vector at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gpubp import errors
+from gpubp.core import tree
+from gpubp.core.namespace import FUNCTIONS, is_array, is_inexact, namespace_of
+from gpubp.core.shapes import size_of
+from gpubp.transforms.arguments import argument_numbers, export, name_of, plain
+from gpubp.transforms.jvp import jvp, zeros_like
+from gpubp.transforms.vjp import Recording, grad, pull, push, record
+from gpubp.transforms.vmap import vmap
+
+
+def jacobian(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    mode: str = "auto",
+    chunk_size: int | None | str = None,
+    layout: str = "numerator",
+) -> Callable[..., Any]:
+    """Function returning the Jacobian of ``f``: every partial of every result.
+
+    Args:
+        f: function of trees of arrays.
+        argnums: which positional arguments to differentiate with respect to.
+        mode: ``"fwd"`` (a column at a time: cheap for few inputs), ``"rev"`` (a row at a time:
+            cheap for few results), or ``"auto"``, which counts both.
+        chunk_size: basis vectors at a time; ``None`` for all at once.
+        layout: ``"numerator"`` gives each block shape ``out.shape + in.shape``;
+            ``"denominator"`` gives ``in.shape + out.shape``.
+
+    Returns:
+        A function of the same arguments: for each leaf of the result, the tree of the arguments
+        with a block in each leaf.
+
+    Examples:
+        >>> import numpy as np
+        >>> jacobian(lambda x: x * x)(np.asarray([1.0, 2.0]))
+        array([[2., 0.],
+               [0., 4.]])
+    """
+    for given, known, what in (
+        (mode, ("auto", "fwd", "rev"), "mode"),
+        (layout, ("numerator", "denominator"), "layout"),
+    ):
+        if given not in known:
+            raise errors.ArgumentError(f"jacobian: {what}={given!r}; use one of {', '.join(known)}")
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        numbers = argument_numbers(argnums, len(args), "jacobian")
+        function = (lambda *a: f(*a, **kwargs)) if kwargs else f
+        recording = record(function, args, numbers, False, "jacobian")
+        outputs = recording.outputs
+        for y in outputs:
+            if not (is_array(y) and is_inexact(y)):
+                raise errors.DifferentiationError(
+                    f"jacobian: {name_of(f)} returns a leaf of "
+                    f"{getattr(y, 'dtype', type(y).__name__)}, which has no derivative"
+                )
+        inputs = [recording.leaves[i] for i in recording.inputs]
+        columns = sum(size_of(x.shape) for x in inputs)
+        rows = sum(size_of(y.shape) for y in outputs)
+        forward = mode == "fwd" or (mode == "auto" and columns < rows)
+        blocks = (_by_columns if forward else _by_rows)(recording, inputs, chunk_size)
+        chosen = tuple(args[n] for n in numbers)
+        in_tree = tree.structure(chosen[0] if isinstance(argnums, int) else chosen)
+
+        def leaf(block: Any, y: Any) -> Any:
+            k = len(y.shape)
+            if layout == "denominator":
+                n = len(block.shape)
+                block = FUNCTIONS["permute_dims"](block, (*range(k, n), *range(k)))
+            return export(block)
+
+        return tree.unflatten(
+            recording.out_tree,
+            [
+                tree.unflatten(in_tree, [leaf(block, y) for block in row])
+                for row, y in zip(blocks, outputs, strict=True)
+            ],
+        )
+
+    transformed.__name__ = f"jacobian({name_of(f)})"
+    transformed.__doc__ = f.__doc__
+    return transformed
+
+
+def _by_columns(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> list[list[Any]]:
+    """Blocks ``[result][input]`` from the tangents of basis vectors."""
+    sizes = [size_of(x.shape) for x in inputs]
+
+    def column(*tangents: Any) -> list[Any]:
+        found = push(recording.nodes, list(tangents))
+        return [
+            zeros_like(y) if p is None or found[p] is None else found[p]
+            for y, p in zip(recording.outputs, recording.positions, strict=True)
+        ]
+
+    mapped = vmap(column, chunk_size=chunk_size)(*_basis(inputs))
+    blocks = []
+    for y, stacked in zip(recording.outputs, map(plain, mapped), strict=True):
+        k = len(y.shape)
+        moved = FUNCTIONS["moveaxis"](stacked, 0, -1)
+        blocks.append([
+            FUNCTIONS["reshape"](part, (*y.shape, *x.shape))
+            for part, x in zip(_split(moved, sizes, k), inputs, strict=True)
+        ])
+    return blocks
+
+
+def _by_rows(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> list[list[Any]]:
+    """Blocks ``[result][input]`` from the cotangents of basis vectors."""
+    outputs = recording.outputs
+    sizes = [size_of(y.shape) for y in outputs]
+
+    def row(*cts: Any) -> list[Any]:
+        found = pull(recording.nodes, recording.positions, cts)
+        return [zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=False)]
+
+    mapped = [plain(g) for g in vmap(row, chunk_size=chunk_size)(*_basis(outputs))]
+    parts = [_split(g, sizes, 0) for g in mapped]
+    return [
+        [
+            FUNCTIONS["reshape"](part[i], (*y.shape, *x.shape))
+            for part, x in zip(parts, inputs, strict=True)
+        ]
+        for i, y in enumerate(outputs)
+    ]
+
+
+def _basis(arrays: Sequence[Any]) -> list[Any]:
+    """The standard basis of the space of these arrays: batch axis first, as one batch each."""
+    sizes = [size_of(x.shape) for x in arrays]
+    total = sum(sizes)
+    basis, start = [], 0
+    for x, size in zip(arrays, sizes, strict=True):
+        namespace = namespace_of(x)
+        eye = namespace.backend.xp.eye(
+            total, size, k=-start, dtype=x.dtype, device=namespace.device
+        )
+        basis.append(FUNCTIONS["reshape"](eye, (total, *x.shape)))
+        start += size
+    return basis
+
+
+def _split(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
+    if len(sizes) == 1:
+        return [x]
+    parts, start = [], 0
+    for size in sizes:
+        key = (slice(None),) * axis + (slice(start, start + size),)
+        parts.append(FUNCTIONS["getitem"](x, key))
+        start += size
+    return parts
+
+
+def jacfwd(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    chunk_size: int | None | str = None,
+    layout: str = "numerator",
+) -> Callable[..., Any]:
+    """:func:`jacobian` in forward mode."""
+    return jacobian(f, argnums, "fwd", chunk_size, layout)
+
+
+def jacrev(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    chunk_size: int | None | str = None,
+    layout: str = "numerator",
+) -> Callable[..., Any]:
+    """:func:`jacobian` in reverse mode."""
+    return jacobian(f, argnums, "rev", chunk_size, layout)
+
+
+def hessian(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    chunk_size: int | None | str = None,
+) -> Callable[..., Any]:
+    """Function returning the Hessian of ``f``: forward over reverse.
+
+    Examples:
+        >>> import numpy as np
+        >>> hessian(lambda x: (x**3).sum())(np.asarray([1.0, 2.0]))
+        array([[ 6.,  0.],
+               [ 0., 12.]])
+    """
+    return jacfwd(jacrev(f, argnums), argnums, chunk_size)
+
+
+def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """Hessian of scalar-valued ``f`` times a vector, without the Hessian: forward over reverse.
+
+    Args:
+        f: function of trees of arrays that returns a real scalar.
+        primals: tuple of positional arguments.
+        tangents: tuple like it, the vector.
+
+    Returns:
+        A tree like the argument for one argument, else a tuple of them.
+
+    Examples:
+        >>> import numpy as np
+        >>> hvp(lambda x: (x**3).sum(), (np.asarray([1.0, 2.0]),), (np.asarray([1.0, 0.0]),))
+        array([6., 0.])
+    """
+    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    return jvp(grad(f, argnums), tuple(primals), tuple(tangents))[1]
