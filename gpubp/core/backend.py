@@ -227,10 +227,10 @@ def backend_of(x: Any) -> Backend:
 
 
 def _find_by_array(x: Any) -> Backend:
-    for cls in _plugin_classes().values():
+    for name, cls in _plugin_classes().items():
         # A library that nobody has imported has made no array.
-        if cls.library in sys.modules and isinstance(x, _instance(cls, None).array_types):
-            return _instance(cls, None)
+        if cls.library in sys.modules and isinstance(x, _instance(name, None).array_types):
+            return _instance(name, None)
     try:
         xp = array_api_compat.array_namespace(x)
     except TypeError:
@@ -287,8 +287,8 @@ def _plugin_classes() -> dict[str, type[Backend]]:
 
 
 @functools.cache
-def _instance(cls: type[Backend], device: str | None) -> Backend:
-    return cls(device)
+def _instance(name: str, device: str | None) -> Backend:
+    return _load(_entry_points()[name])(device)
 
 
 @functools.cache
@@ -299,11 +299,9 @@ def _generic(xp: Any, device: str | None) -> Backend:
 @functools.cache
 def _named(name: str, device: str | None) -> Backend:
     """The backend of that name; a failure is not cached, so a repaired one is found again."""
-    entry = _entry_points().get(name)
-    if entry is not None:
-        cls = _load(entry)
-        cls.probe()
-        return _instance(cls, device)
+    if name in _entry_points():
+        _load(_entry_points()[name]).probe()
+        return _instance(name, device)
     try:
         module = importlib.import_module(name)
         xp = array_api_compat.array_namespace(module.asarray(0.0))
