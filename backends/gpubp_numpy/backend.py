@@ -5,21 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from gpubp.core.backend import Backend
+from gpubp.core.host_memory import MemoryInfo, host_memory
 
 
 class NumpyBackend(Backend):
-    """Arrays in host memory; always there, and what ``"auto"`` takes without a GPU."""
+    """Arrays in host memory, computed by the CPU."""
 
     name = "numpy"
     library = "numpy"
     install = "pip install numpy"
     priority = 0
 
-    @property
-    def array_types(self) -> tuple[type, ...]:
+    def __init__(self, device: str | None = None) -> None:
         import numpy as np
 
-        return (np.ndarray, np.generic)
+        from gpubp_numpy.kernels import KERNELS
+
+        self._np = np
+        self.kernels = KERNELS
+        super().__init__(device)
+
+    @property
+    def array_types(self) -> tuple[type, ...]:
+        return (self._np.ndarray, self._np.generic)
 
     @property
     def xp(self) -> Any:
@@ -32,6 +40,12 @@ class NumpyBackend(Backend):
 
     def native(self, x: Any) -> Any:
         """``x``, with a NumPy scalar made an array of shape ()."""
-        import numpy as np
+        return x if type(x) is self._np.ndarray else self._np.asarray(x)
 
-        return x if type(x) is np.ndarray else np.asarray(x)
+    def memory_info(self, device: Any = None) -> MemoryInfo | None:
+        return host_memory()
+
+    def details(self) -> dict[str, str]:
+        from gpubp_numpy.blas import blas_in_use
+
+        return {"version": self._np.__version__, "BLAS": blas_in_use()}
