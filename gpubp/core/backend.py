@@ -21,10 +21,11 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import array_api_compat
 
+from gpubp.core.host_memory import MemoryInfo
 from gpubp.errors import (
     BackendConflictError,
     BackendUnavailableError,
@@ -49,13 +50,6 @@ VARIABLE = "GPUBP_BACKEND"
 log = logging.getLogger("gpubp")
 
 
-class MemoryInfo(NamedTuple):
-    """A device's memory in bytes: what can still be allocated, and all there is."""
-
-    free: int
-    total: int
-
-
 class Backend:
     """An array library as gpubp sees it; the base class of plug-ins.
 
@@ -78,8 +72,8 @@ class Backend:
         self.device = None if device is None else self.parse_device(device)
 
     def __repr__(self) -> str:
-        device = "" if self.device is None else f", device={str(self.device)!r}"
-        return f"{type(self).__name__}({self.name!r}{device})"
+        device = "" if self.device is None else f":{self.device_name(self.device)}"
+        return f"<backend {self.name}{device}>"
 
     @classmethod
     def probe(cls) -> None:
@@ -114,15 +108,18 @@ class Backend:
         others = [device for device in info.devices() if device not in (None, default)]
         return tuple(others) if default is None else (default, *others)
 
+    def device_name(self, device: Any) -> str:
+        """What stands for ``device`` after the colon in ``get_backend("name:device")``."""
+        return str(device)
+
     def parse_device(self, text: str) -> Any:
-        """The device that ``text`` names: the part of ``"name:device"`` after the first colon."""
-        devices = self.devices()
-        for device in devices:
-            if text == str(device) or f"{text!r}" in str(device):
+        """The device that ``text``, the part after the colon, stands for."""
+        for device in self.devices():
+            if text == self.device_name(device):
                 return device
-        listed = ", ".join(str(device) for device in devices)
+        names = ", ".join(self.device_name(device) for device in self.devices())
         raise BackendUnavailableError(
-            self.name, f"it has no device {text!r}", f"name one of its devices: {listed}"
+            self.name, f"it has no device {text!r}", f"name one of its devices: {names}"
         )
 
     def device_of(self, x: Any) -> Any:
@@ -191,6 +188,10 @@ class GenericBackend(Backend):
     @property
     def array_types(self) -> tuple[type, ...]:
         return (type(self.xp.empty(0)),)
+
+    def device_name(self, device: Any) -> str:
+        quoted = str(device).split("'")  # "library.Device('name')"
+        return quoted[1] if len(quoted) == 3 else str(device)
 
 
 @dataclass(frozen=True)
@@ -417,14 +418,14 @@ def _status(name: str) -> BackendStatus:
     try:
         backend = _named(name, None)
         devices = backend.devices()
-        memory = {str(device): backend.memory_info(device) for device in devices}
+        memory = {backend.device_name(device): backend.memory_info(device) for device in devices}
         details = backend.details()
     except BackendUnavailableError as error:
         return BackendStatus(name, False, error.reason, error.remedy)
     return BackendStatus(
         name,
         True,
-        devices=tuple(str(device) for device in devices),
+        devices=tuple(memory),
         memory={device: info for device, info in memory.items() if info is not None},
         details=details,
     )

@@ -1,0 +1,51 @@
+"""NumPy as gpubp sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpubp.core.backend import Backend
+from gpubp.core.host_memory import MemoryInfo, host_memory
+
+
+class NumpyBackend(Backend):
+    """Arrays in host memory, computed by the CPU."""
+
+    name = "numpy"
+    library = "numpy"
+    install = "pip install numpy"
+    priority = 0
+
+    def __init__(self, device: str | None = None) -> None:
+        import numpy as np
+
+        from gpubp_numpy.kernels import KERNELS
+
+        self._np = np
+        self.kernels = KERNELS
+        super().__init__(device)
+
+    @property
+    def array_types(self) -> tuple[type, ...]:
+        return (self._np.ndarray, self._np.generic)
+
+    @property
+    def xp(self) -> Any:
+        import array_api_compat.numpy as xp
+
+        return xp
+
+    def to_numpy(self, x: Any) -> Any:
+        return self.native(x)
+
+    def native(self, x: Any) -> Any:
+        """``x``, with a NumPy scalar made an array of shape ()."""
+        return x if type(x) is self._np.ndarray else self._np.asarray(x)
+
+    def memory_info(self, device: Any = None) -> MemoryInfo | None:
+        return host_memory()
+
+    def details(self) -> dict[str, str]:
+        from gpubp_numpy.blas import blas_in_use
+
+        return {"version": self._np.__version__, "BLAS": blas_in_use()}
