@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gpubp.core.namespace import Namespace
 
+# Types of weakly typed operands: they take on the dtype of the array beside them. NumPy's scalars,
+# though subclasses of some of these, are arrays.
+SCALARS = frozenset((bool, int, float, complex))
+
 
 class ShapeDtype:
     """Shape, dtype and namespace (hence backend and device) of an array that is not there."""

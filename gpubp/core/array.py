@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gpubp import errors
-from gpubp.core.abstract import ShapeDtype
+from gpubp.core.abstract import SCALARS, ShapeDtype
 
 if TYPE_CHECKING:
     from gpubp.core.namespace import Namespace
@@ -270,10 +270,7 @@ _install_operators()
 def is_operand(x: Any) -> bool:
     """Whether ``x`` may stand beside a traced array in an expression."""
     kind = type(x)
-    return kind is Array or kind in _SCALARS or known_array_type(kind) or is_array(x)
-
-
-_SCALARS = frozenset((bool, int, float, complex))
+    return kind is Array or kind in SCALARS or known_array_type(kind) or is_array(x)
 
 
 def _is_view(key: Any) -> bool:

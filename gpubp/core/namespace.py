@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace as _raw_namespace
 
 from gpubp import errors
-from gpubp.core.abstract import ShapeDtype
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.backend import Backend, backend_of, get_backend
 from gpubp.core.trace import lift
@@ -171,7 +171,7 @@ def array_namespace(*arrays: Any) -> Any:
     for x in arrays:
         if type(x) is Array:
             return namespace_of(x)
-        if x is not None and not isinstance(x, (bool, int, float, complex)):
+        if x is not None and type(x) not in SCALARS:
             raw.append(x)
     if len(raw) == 1:
         return backend_of(raw[0]).xp
@@ -201,7 +201,7 @@ _kinds: dict[Any, str] = {}
 
 def dtype_kind(x: Any) -> str:
     """Of an array's or a Python scalar's dtype: ``b``, ``i``, ``f`` or ``c``, or ``?``."""
-    if isinstance(x, (bool, int, float, complex)) and not hasattr(x, "dtype"):
+    if type(x) in SCALARS:
         return {bool: "b", int: "i", float: "f", complex: "c"}[type(x)]
     dtype = x.dtype
     kind = _kinds.get(dtype)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from gpubp.core.abstract import ShapeDtype
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.backend import Backend, backend_of
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -106,7 +106,7 @@ class Primitive:
 
 def implementation(primitive: Primitive, args: Sequence[Any]) -> Callable[..., Any]:
     """Find, and remember for arrays of this type, what runs ``primitive`` on raw ``args``."""
-    raw = next((a for a in args if not isinstance(a, (bool, int, float, complex))), None)
+    raw = next((a for a in args if type(a) not in SCALARS), None)
     if raw is None:
         raise TypeError(f"{primitive.name}: needs at least one array argument, got {args!r}")
     run = primitive.lower(backend_of(raw))

@@ -70,7 +70,7 @@ def argument_numbers(argnums: int | Sequence[int], count: int, name: str) -> tup
 
 def require_inexact(value: Any, path: str, name: str) -> None:
     """Raise unless ``value`` is an array, or a Python number, of real or complex floats."""
-    if isinstance(value, (float, complex)) or (is_array(value) and is_inexact(value)):
+    if type(value) in (float, complex) or (is_array(value) and is_inexact(value)):
         return
     what = f"dtype {value.dtype}" if is_array(value) else f"type {type(value).__name__}"
     raise errors.DifferentiationError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
+from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact
 from gpubp.core.primitive import Primitive
@@ -78,7 +79,7 @@ def jvp(
             f"{name_of(f)}, got {type(primals).__name__} and {type(tangents).__name__}; write (x,)"
         )
     leaves, treedef = flatten_call(primals)
-    leaves = [default_array(x, leaves) if isinstance(x, (float, complex)) else x for x in leaves]
+    leaves = [default_array(x, leaves) if type(x) in (float, complex) else x for x in leaves]
     directions = match_tangents(leaves, treedef, tuple(tangents), "jvp")
     with running(JVPTrace()) as trace:
         traced = [
@@ -103,7 +104,7 @@ def tangent_or_zero(y: Any, t: Any) -> Any:
     if t is not None:
         return t
     if not is_array(y):
-        return 0.0 if isinstance(y, (float, complex)) else None
+        return 0.0 if type(y) in (float, complex) else None
     return zeros_like(y) if is_inexact(y) else None
 
 
@@ -132,7 +133,7 @@ def match_tangents(
             raise errors.ArgumentError(
                 f"{name}: argument {path} is not of floating-point dtype; its tangent must be None"
             )
-        if isinstance(t, (bool, int, float, complex)):
+        if type(t) in SCALARS:
             found[i] = t = default_array(t, [x])
         if not _fits(x, t):
             raise errors.ArgumentError(

@@ -13,7 +13,7 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
-from gpubp.core.abstract import ShapeDtype
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.namespace import dtype_kind, is_array, is_inexact, namespace_of
 from gpubp.core.primitive import Primitive
@@ -202,7 +202,7 @@ def record(
     leaves, treedef = flatten_call(args)
     chosen = _chosen_leaves(args, argnums)
     for i in chosen:
-        if isinstance(leaves[i], (float, complex)):
+        if type(leaves[i]) in (float, complex):
             leaves[i] = default_array(leaves[i], leaves)
         if strict and not (is_array(leaves[i]) and is_inexact(leaves[i])):
             require_inexact(leaves[i], _path(args, i), name)
@@ -302,12 +302,12 @@ def value_and_grad(
         function = (lambda *a: f(*a, **kwargs)) if kwargs else f
         recording = record(function, args, numbers, has_aux, "grad")
         (out,) = recording.outputs if len(recording.outputs) == 1 else (None,)
-        if not is_array(out) and not isinstance(out, float):
+        if not is_array(out) and type(out) is not float:
             raise errors.DifferentiationError(
                 f"grad: {name_of(f)} must return one real scalar, got the structure "
                 f"{recording.out_tree}; return (value, aux) and say has_aux=True for more results"
             )
-        if isinstance(out, float):
+        if type(out) is float:
             seed = None
         elif tuple(out.shape) != () or dtype_kind(out) != "f":
             raise errors.DifferentiationError(
@@ -395,7 +395,7 @@ def match_cotangents(recording: Recording, ct: Any) -> list[Any]:
     for i, (c, y) in enumerate(zip(cts, recording.outputs, strict=True)):
         if c is None:
             continue
-        if isinstance(c, (bool, int, float, complex)) and is_array(y) and is_inexact(y):
+        if type(c) in SCALARS and is_array(y) and is_inexact(y):
             cts[i] = c = default_array(c, [y])
             if y.dtype != c.dtype:
                 from gpubp.core.namespace import FUNCTIONS

@@ -7,6 +7,7 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
+from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
 from gpubp.core.namespace import FUNCTIONS, is_array
 from gpubp.core.primitive import Primitive
@@ -188,7 +189,7 @@ def _place(y: Any, batched: bool, axis: int | None, size: int, f: Any) -> Any:
         return y
     if not batched:
         if not is_array(y):
-            if not isinstance(y, (bool, int, float, complex)):
+            if type(y) not in SCALARS:
                 return y
             from gpubp.transforms.arguments import default_array
 
