@@ -10,8 +10,11 @@ from gpubp import errors
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
 from gpubp.core.namespace import array_namespace
+from gpubp.transforms.checkpoint import checkpoint
+from gpubp.transforms.custom import custom_jvp, custom_vjp
 from gpubp.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from gpubp.transforms.jvp import jvp
+from gpubp.transforms.stop_gradient import stop_gradient
 from gpubp.transforms.vjp import grad, linearize, value_and_grad, vjp
 from gpubp.transforms.vmap import vmap
 
@@ -23,6 +26,9 @@ __all__ = [
     "Array",
     "array_namespace",
     "available_backends",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "errors",
     "get_backend",
     "grad",
@@ -33,6 +39,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "stop_gradient",
     "use_backend",
     "value_and_grad",
     "vjp",

@@ -31,7 +31,7 @@ class Array:
         self._value = value
         self._trace = trace
         self._extra = extra
-        self._depth = len(_stack.traces)
+        self._depth = len(stack.traces)
         self._base: tuple[Array, Any] | None = None
         self._views: dict[int, tuple[weakref.ref[Array], Any]] | None = None
 
@@ -166,7 +166,7 @@ class Array:
         self._become(FUNCTIONS["setitem"](self, key, value))
 
     def _check_writable(self, operation: str) -> None:
-        if self._depth < len(_stack.traces):
+        if self._depth < len(stack.traces):
             raise errors.AliasedWriteError(
                 f"{operation} at {errors.user_line()}: x was made outside of the transformation "
                 "that is running, where the write would be lost; write to a copy, xp.asarray(x, copy=True)"
@@ -321,4 +321,4 @@ def _conversion_error(operation: str) -> errors.ConversionError:
 
 from gpubp.core.namespace import FUNCTIONS, is_array, is_inexact, namespace_of  # noqa: E402
 from gpubp.core.primitive import known_array_type  # noqa: E402
-from gpubp.core.trace import _stack  # noqa: E402
+from gpubp.core.trace import stack  # noqa: E402

@@ -67,6 +67,9 @@ class Primitive:
             elif kind is ShapeDtype:
                 abstract = True
         if top is not None:
+            closed = stack.closed
+            if closed is not None and closed.level > top.level:
+                top = closed
             return top.process(self, args, params)
         if abstract:
             return self.abstract(*args, **params)
@@ -119,5 +122,6 @@ def known_array_type(kind: type) -> bool:
     return kind in _IMPLEMENTATIONS
 
 
+from gpubp.core.trace import stack  # noqa: E402
 from gpubp.core.array import Array  # noqa: E402  (the two halves of one cycle: an array's
 # operators call primitives, and a primitive's call asks for the type of a traced array)

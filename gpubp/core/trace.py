@@ -13,23 +13,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gpubp.core.abstract import ShapeDtype
 from gpubp.errors import LeakedArrayError
 
 if TYPE_CHECKING:
     from gpubp.core.primitive import Primitive
 
 
-class _Stack(threading.local):
+class Stack(threading.local):
+    """This thread's running traces, and the innermost that claims every traced operation."""
+
     def __init__(self) -> None:
         self.traces: list[Trace] = []
+        self.closed: Any = None
 
 
-_stack = _Stack()
+stack = Stack()
 
 
 def depth() -> int:
     """Number of transformations that are under way on this thread."""
-    return len(_stack.traces)
+    return len(stack.traces)
 
 
 class Trace:
@@ -39,6 +43,10 @@ class Trace:
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """The result of ``primitive`` as arrays of this trace."""
+        raise NotImplementedError
+
+    def process_call(self, call: Any, args: Sequence[Any]) -> Any:
+        """The results of a call of a user's function with rules of its own."""
         raise NotImplementedError
 
     def shape(self, array: Array) -> tuple[int, ...]:
@@ -66,6 +74,9 @@ class Evaluation(Trace):
         values = [a._value if type(a) is Array else a for a in args]
         return lift(primitive(*values, **params))
 
+    def process_call(self, call: Any, args: Sequence[Any]) -> Any:
+        return self.process(call, args, {})
+
 
 EVALUATION = Evaluation()
 
@@ -75,7 +86,7 @@ TraceT = TypeVar("TraceT", bound=Trace)
 @contextmanager
 def running(trace: TraceT) -> Iterator[TraceT]:
     """Push ``trace`` for the duration of a ``with`` block; afterwards its arrays are dead."""
-    traces = _stack.traces
+    traces = stack.traces
     traces.append(trace)
     trace.level = len(traces)
     try:
@@ -96,6 +107,17 @@ def leaked(array: Array) -> LeakedArrayError:
         "global, a closure, an attribute or a generator); return it from the function instead, "
         "with has_aux=True if it is not to be differentiated"
     )
+
+
+def alike(values: Sequence[Any]) -> list[Any]:
+    """Payloads for a rule that mixes them with operators: raw arrays beside traced ones lifted.
+
+    A raw array's own operator need not know what a traced one is.
+    """
+    return [
+        Array(x, EVALUATION, None) if hasattr(x, "dtype") and type(x) not in (Array, ShapeDtype) else x
+        for x in values
+    ]
 
 
 def lift(x: Any) -> Any:

@@ -10,6 +10,7 @@ from gpubp.core.array import Array
 from gpubp.core.namespace import Namespace, creation, function, is_array, namespace_of
 from gpubp.core.primitive import Primitive
 from gpubp.core.trace import lift
+from gpubp.rules.elementwise import add, multiply
 from gpubp.rules.families import Linear
 from gpubp.rules.manipulation import broadcast_to, reshape, stack
 
@@ -189,7 +190,7 @@ def linspace(
     like = start if is_array(start) else stop
     dtype = like.dtype if dtype is None else dtype
     weight = xp.linspace(0.0, 1.0, num, dtype=dtype, device=device, endpoint=endpoint)
-    return start * (1 - weight) + stop * weight
+    return add(multiply(start, 1 - weight), multiply(stop, weight))
 
 
 @creation

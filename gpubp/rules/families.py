@@ -115,7 +115,7 @@ class Elementwise(Primitive):
         for partial, t in zip(self.partials, tangents, strict=False):
             if t is not None and partial is not None:
                 term = partial(t, y, *args, **params)
-                total = term if total is None else total + term
+                total = term if total is None else PRIMITIVES["add"](total, term)
         return None if total is None else like_result(total, y)
 
     def vjp(

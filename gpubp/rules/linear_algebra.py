@@ -10,7 +10,7 @@ from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import dtype_kind, function, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.shapes import broadcast_shapes, normalize_axis, shape_of, size_of
-from gpubp.rules.elementwise import conj
+from gpubp.rules.elementwise import add, conj, multiply
 from gpubp.rules.families import batch_last, like_argument, like_result, result_dtype
 from gpubp.rules.manipulation import moveaxis, permute_dims, permute_dims_p, reshape_p
 from gpubp.rules.statistical import sum_p
@@ -28,7 +28,7 @@ class _MatMul(Primitive):
         (a, b), (da, db) = args, tangents
         if da is None or db is None:
             return like_result(self(a, db) if da is None else self(da, b), y)
-        return like_result(self(da, b) + self(a, db), y)
+        return like_result(add(self(da, b), self(a, db)), y)
 
     def vjp(
         self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
@@ -155,5 +155,5 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
         raise errors.ArgumentError(
             f"vecdot: lengths {x1.shape[-1]} and {x2.shape[-1]} along axis {axis} differ"
         )
-    product = x1 * x2
+    product = multiply(x1, x2)
     return sum_p(product, axis=(len(product.shape) - 1,), keepdims=False)

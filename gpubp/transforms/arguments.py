@@ -7,6 +7,7 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
+from gpubp.core.abstract import ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.backend import backend_of, get_backend
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
@@ -31,7 +32,9 @@ def plain(x: Any) -> Any:
 
 def constant(x: Any) -> Any:
     """An array leaf as the user's function shall see it where nothing is differentiated."""
-    return Array(x, EVALUATION, None) if type(x) is not Array and is_array(x) else x
+    if type(x) is Array or not (is_array(x) or type(x) is ShapeDtype):
+        return x
+    return Array(x, EVALUATION, None)
 
 
 def export(x: Any) -> Any:

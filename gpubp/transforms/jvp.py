@@ -11,14 +11,14 @@ from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact
 from gpubp.core.primitive import Primitive
-from gpubp.core.trace import Trace, running
+from gpubp.core.trace import Trace, alike, running
 from gpubp.transforms.arguments import constant, default_array, export, flatten_call, name_of, plain
 
 
 class JVPTrace(Trace):
     """Payload: the primal. Extra: the tangent, or ``None`` for zero."""
 
-    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def _unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
         primals, tangents, active = [], [], False
         for a in args:
             t = None
@@ -31,22 +31,42 @@ class JVPTrace(Trace):
                     a = self.lower(a)
             primals.append(a)
             tangents.append(t)
+        return primals, tangents, active
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        primals, tangents, active = self._unpack(args)
         y = primitive(*primals, **params)
         if primitive.multiple_results:
             ts: Sequence[Any] = (None,) * len(y)
             if active and primitive.differentiable:
-                ts = primitive.jvp(tangents, y, primals, params)
+                ts = apply_jvp(primitive, tangents, y, primals, params)
             return tuple(Array(e, self, t) for e, t in zip(y, ts, strict=True))
         t = None
         if active and primitive.differentiable:
-            t = primitive.jvp(tangents, y, primals, params)
+            t = apply_jvp(primitive, tangents, y, primals, params)
         return Array(y, self, t)
+
+    def process_call(self, call: Any, args: Sequence[Any]) -> Any:
+        primals, tangents, active = self._unpack(args)
+        if not active:
+            return tuple(Array(y, self, None) for y in call(*primals))
+        ys, ts = call.jvp_call(primals, tangents)
+        return tuple(Array(y, self, t) for y, t in zip(ys, ts, strict=True))
 
     def unpack(self, x: Any) -> tuple[Any, Any]:
         """Primal and tangent of one leaf of a result."""
         if type(x) is Array and x._trace is self:
             return x._value, x._extra
         return self.lower(x), None
+
+
+def apply_jvp(
+    primitive: Primitive, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """The forward rule of ``primitive``, with raw and traced payloads made alike."""
+    if type(y) is Array or any(type(t) is Array for t in tangents):
+        (y,), args, tangents = alike((y,)), alike(args), alike(tangents)
+    return primitive.jvp(tangents, y, args, params)
 
 
 def jvp(

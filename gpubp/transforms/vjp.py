@@ -17,7 +17,8 @@ from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.namespace import dtype_kind, is_array, is_inexact, namespace_of
 from gpubp.core.primitive import Primitive
-from gpubp.core.trace import Trace, running
+from gpubp.core.trace import Trace, alike, running
+from gpubp.rules.elementwise import add
 from gpubp.transforms.arguments import (
     argument_numbers,
     constant,
@@ -28,7 +29,7 @@ from gpubp.transforms.arguments import (
     plain,
     require_inexact,
 )
-from gpubp.transforms.jvp import split_aux, tangent_or_zero, zeros_like
+from gpubp.transforms.jvp import apply_jvp, split_aux, tangent_or_zero, zeros_like
 
 
 class Node:
@@ -63,7 +64,7 @@ class Tape(Trace):
     def __init__(self) -> None:
         self.nodes: list[Any] = []
 
-    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def _unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[int | None], bool]:
         primals, parents, active = [], [], False
         for a in args:
             parent = None
@@ -77,6 +78,10 @@ class Tape(Trace):
                     a = self.lower(a)
             primals.append(a)
             parents.append(parent)
+        return primals, parents, active
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        primals, parents, active = self._unpack(args)
         y = primitive(*primals, **params)
         active = active and primitive.differentiable
         if not primitive.multiple_results:
@@ -86,7 +91,18 @@ class Tape(Trace):
             return Array(y, self, len(self.nodes) - 1)
         if not active:
             return tuple(Array(e, self, None) for e in y)
-        self.nodes.append(Node(primitive, primals, y, params, parents))
+        return self._append_parts(Node(primitive, primals, y, params, parents))
+
+    def process_call(self, call: Any, args: Sequence[Any]) -> Any:
+        primals, parents, active = self._unpack(args)
+        if not active:
+            return tuple(Array(y, self, None) for y in call(*primals))
+        ys, primitive = call.vjp_call(primals, [p is not None for p in parents])
+        return self._append_parts(Node(primitive, primals, ys, {}, parents))
+
+    def _append_parts(self, node: Node) -> tuple[Array, ...]:
+        y = node.y
+        self.nodes.append(node)
         main = len(self.nodes) - 1
         self.nodes.extend(Part(main, i, len(y)) for i in range(len(y)))
         return tuple(Array(e, self, main + 1 + i) for i, e in enumerate(y))
@@ -111,7 +127,7 @@ def pull(
     cts: list[Any] = [None] * len(nodes)
     for position, ct in zip(outputs, cotangents, strict=True):
         if position is not None and ct is not None:
-            cts[position] = ct if cts[position] is None else cts[position] + ct
+            cts[position] = ct if cts[position] is None else add(cts[position], ct)
     for i in range(len(nodes) - 1, -1, -1):
         node = nodes[i]
         if node is None:
@@ -127,16 +143,15 @@ def pull(
                 cts[node.parent] = [None] * node.count
             cts[node.parent][node.which] = ct
             continue
-        primitive = node.primitive
+        primitive, y, args = node.primitive, node.y, node.args
+        if type(ct) is Array or type(y) is Array:
+            (ct, y), args = alike((ct, y)), alike(args)
         transposed = primitive.vjp or _Transposed(primitive)
-        for parent, g in zip(
-            node.parents,
-            transposed(node.parents, ct, node.y, node.args, node.params),
-            strict=False,
-        ):
+        found = transposed(node.parents, ct, y, args, node.params)
+        for parent, g in zip(node.parents, found, strict=False):
             if parent is not None and g is not None:
                 before = cts[parent]
-                cts[parent] = g if before is None else before + g
+                cts[parent] = g if before is None else add(before, g)
     return cts
 
 
@@ -151,7 +166,7 @@ def push(nodes: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
             continue
         given = [None if parent is None else ts[parent] for parent in node.parents]
         if any(t is not None for t in given):
-            ts[i] = node.primitive.jvp(given, node.y, node.args, node.params)
+            ts[i] = apply_jvp(node.primitive, given, node.y, node.args, node.params)
     return ts
 
 
@@ -165,6 +180,7 @@ class _Transposed:
         self, needed: Sequence[Any], ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
         active = [i for i, n in enumerate(needed) if n is not None]
+        (y,), args = alike((y,)), alike(args)
 
         def forward(*tangents: Any) -> Any:
             full: list[Any] = [None] * len(args)

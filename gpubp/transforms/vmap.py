@@ -29,7 +29,7 @@ class BatchTrace(Trace):
     def known(self, array: Array) -> Any:
         return None if array._extra else array._value
 
-    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def _unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[bool]]:
         values, batched = [], []
         for a in args:
             b = False
@@ -41,6 +41,10 @@ class BatchTrace(Trace):
                     a = self.lower(a)
             values.append(a)
             batched.append(b)
+        return values, batched
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        values, batched = self._unpack(args)
         if True in batched:
             y, b = primitive.batch(batched, self.size, values, params)
         else:
@@ -48,6 +52,13 @@ class BatchTrace(Trace):
         if primitive.multiple_results:
             return tuple(Array(e, self, b) for e in y)
         return Array(y, self, b)
+
+    def process_call(self, call: Any, args: Sequence[Any]) -> Any:
+        values, batched = self._unpack(args)
+        if True not in batched:
+            return tuple(Array(y, self, False) for y in call(*values))
+        ys = call.batch_call(batched, self.size, values)
+        return tuple(Array(y, self, True) for y in ys)
 
     def unpack(self, x: Any) -> tuple[Any, bool]:
         """Payload of one leaf of a result, and whether it is batched."""
