@@ -2,39 +2,171 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import AbstractContextManager
 from typing import Any
 
-from gpubp.core.backend import Backend, BackendUnavailableError
+from gpubp.core.backend import Backend, BackendUnavailableError, get_backend
+from gpubp.core.host_memory import MemoryInfo
 
 
 class CupyBackend(Backend):
-    """Arrays on CUDA devices; what ``"auto"`` takes when a device really works."""
+    """Arrays on CUDA devices; what ``"auto"`` takes when one really works."""
 
     name = "cupy"
     library = "cupy"
-    install = "pip install 'gpubp[cuda12]'"
+    install = "pip install 'gpubp[cuda12]' (for a driver of CUDA 13: 'gpubp[cuda13]')"
     priority = 100
+
+    def __init__(self, device: str | None = None) -> None:
+        import cupy
+
+        from gpubp_cupy.kernels import KERNELS
+
+        self._cupy = cupy
+        self.kernels = KERNELS
+        super().__init__(device)
 
     @classmethod
     def probe(cls) -> None:
         super().probe()
+        # Importing CuPy succeeds without a GPU, and so does a lot else: only a kernel tells.
+        cls._count_devices()
+        cls._run_a_kernel()
+
+    @classmethod
+    def _count_devices(cls) -> int:
+        from cupy.cuda import runtime
+
+        try:
+            return runtime.getDeviceCount()
+        except runtime.CUDARuntimeError as error:
+            raise cls._why_no_device(error) from error
+
+    @classmethod
+    def _why_no_device(cls, error: Exception) -> BackendUnavailableError:
+        from cupy.cuda import runtime
+
+        driver = runtime.driverGetVersion()
+        if driver == 0:
+            reason = "this machine has no NVIDIA driver"
+            remedy = "install the driver of the GPU, until nvidia-smi lists it"
+        elif "InsufficientDriver" in str(error):
+            needed = runtime.runtimeGetVersion()
+            reason = f"the driver knows CUDA {_version(driver)}, CuPy needs {_version(needed)}"
+            remedy = "update the driver, or install a CuPy for the older CUDA"
+        elif (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+            reason = f"the driver shows no CUDA device, and CUDA_VISIBLE_DEVICES is {visible!r}"
+            remedy = "unset CUDA_VISIBLE_DEVICES, or give it the number of a device"
+        else:
+            reason = f"the driver finds no CUDA device ({error})"
+            remedy = "check that nvidia-smi lists a GPU and that this user may open /dev/nvidia*"
+        return BackendUnavailableError(cls.name, reason, f"{remedy}; or use the backend 'numpy'")
+
+    @classmethod
+    def _run_a_kernel(cls) -> None:
         import cupy
 
         try:
-            if int(cupy.arange(3).sum()) == 3:
-                return
-            raise RuntimeError("a sum came out wrong")
+            total = int((cupy.arange(4) * 2).sum())
         except Exception as error:
-            raise BackendUnavailableError(cls.name, str(error), "fix it") from error
+            device = cupy.cuda.runtime.getDevice()
+            text = str(error).strip().partition("\n")[0]
+            raise BackendUnavailableError(
+                cls.name,
+                f"a kernel does not run on device {device} ({type(error).__name__}: {text})",
+                f"install CuPy with its CUDA libraries: {cls.install}",
+            ) from error
+        if total != 12:
+            raise BackendUnavailableError(
+                cls.name,
+                f"device {cupy.cuda.runtime.getDevice()} computes 2 * (0 + 1 + 2 + 3) = {total}",
+                "check the hardware with nvidia-smi -q",
+            )
 
     @property
     def array_types(self) -> tuple[type, ...]:
-        import cupy
-
-        return (cupy.ndarray,)
+        return (self._cupy.ndarray,)
 
     @property
     def xp(self) -> Any:
         import array_api_compat.cupy as xp
 
         return xp
+
+    def on(self, device: Any = None) -> AbstractContextManager[Any]:
+        device = self.device if device is None else device
+        return self._cupy.cuda.Device(device)  # the current one for None
+
+    def devices(self) -> tuple[Any, ...]:
+        return tuple(map(self._cupy.cuda.Device, range(self._count_devices())))
+
+    def device_name(self, device: Any) -> str:
+        return str(device.id)
+
+    def parse_device(self, text: str) -> Any:
+        device = super().parse_device(text)
+        with device:
+            self._run_a_kernel()
+        return device
+
+    def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
+        """``x`` on the device; a large host array goes there while the device computes."""
+        from gpubp_cupy.upload import upload
+
+        with self.on(device):
+            if type(x) in (bool, int, float, complex):  # a kernel: no copy to wait for
+                return self._cupy.full((), x, dtype=self.dtype(dtype))
+            if hasattr(x, "__array_interface__"):
+                return upload(x, self.dtype(dtype))
+            return super().asarray(x, dtype, self._cupy.cuda.Device())
+
+    def to_numpy(self, x: Any) -> Any:
+        with x.device:
+            return x.get()
+
+    def synchronize(self, device: Any = None) -> None:
+        with self.on(device) as current:
+            current.synchronize()
+
+    def memory_info(self, device: Any = None) -> MemoryInfo | None:
+        with self.on(device):
+            free, total = self._cupy.cuda.runtime.memGetInfo()
+            pool = self._cupy.get_default_memory_pool()
+            free += pool.free_bytes()
+            if limit := pool.get_limit():
+                free, total = min(free, limit - pool.used_bytes()), min(total, limit)
+            return MemoryInfo(free, total)
+
+    def details(self) -> dict[str, str]:
+        runtime = self._cupy.cuda.runtime
+        versions = {
+            "version": self._cupy.__version__,
+            "CUDA": _version(runtime.runtimeGetVersion()),
+            "driver": f"CUDA {_version(runtime.driverGetVersion())}",
+            "BLAS": "cuBLAS",
+        }
+        return versions | {
+            f"device {device.id}": _description(runtime.getDeviceProperties(device.id))
+            for device in self.devices()
+        }
+
+    # CuPy's functions and methods are NumPy's.
+
+    def array_ufunc(self, xp: Any, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+        return get_backend("numpy").array_ufunc(xp, ufunc, method, inputs, kwargs)
+
+    def array_function(self, xp: Any, func: Any, args: Any, kwargs: Any) -> Any:
+        return get_backend("numpy").array_function(xp, func, args, kwargs)
+
+    def method(self, xp: Any, name: str) -> Any:
+        return get_backend("numpy").method(xp, name)
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _description(properties: Any) -> str:
+    capability = f"{properties['major']}.{properties['minor']}"
+    return f"{properties['name'].decode()}, compute capability {capability}"

@@ -17,6 +17,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -132,6 +133,14 @@ class Backend:
             return None
         text = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
         return getattr(self.xp, text.rpartition(".")[2], dtype)
+
+    def on(self, device: Any = None) -> AbstractContextManager[Any]:
+        """A context in which the library computes on ``device`` (the default one for None).
+
+        Needed by libraries whose functions allocate on a current device, whatever their
+        arguments lie on.
+        """
+        return nullcontext(self.device if device is None else device)
 
     def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
         """``x`` (an array of any library, nested lists, a scalar) as an array of this one."""

@@ -26,12 +26,13 @@ def divide_no_nan(t: Any, d: Any) -> Any:
 def _all_finite(x: Any) -> bool:
     """True only if every element is finite; may be False for huge ones, whose squares overflow.
 
-    One call of BLAS, a quarter of what ``isfinite(x).all()`` takes.
+    One call of BLAS, half of what ``isfinite(x).all()`` takes; and of the products that are one,
+    only ``vdot`` never warns of the overflow.
     """
     if getattr(x, "ndim", 0) == 0:
         return cmath.isfinite(x)
     flat = x.ravel("K")
-    return cmath.isfinite(flat.dot(flat))
+    return cmath.isfinite(np.vdot(flat, flat))
 
 
 def _zero_where_zero(t: Any, product: Any) -> Any:

@@ -15,7 +15,7 @@ xp: Any = array_api_compat.numpy
 
 
 def _reduction(ufunc: np.ufunc) -> Any:
-    reduce = ufunc.reduce
+    reduce: Any = ufunc.reduce
 
     def reduction(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         return reduce(x, axis, None, None, keepdims)
@@ -24,7 +24,7 @@ def _reduction(ufunc: np.ufunc) -> Any:
 
 
 def _sum_or_product(ufunc: np.ufunc) -> Any:
-    reduce = ufunc.reduce
+    reduce: Any = ufunc.reduce
 
     def reduction(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: Any = False) -> Any:
         return reduce(x, axis, dtype, None, keepdims)
@@ -32,10 +32,13 @@ def _sum_or_product(ufunc: np.ufunc) -> Any:
     return reduction
 
 
+_sum = _sum_or_product(np.add)
+
+
 def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     if x.dtype.kind not in "fc" or x.dtype.itemsize < 4:  # float16 is summed in float32
         return xp.mean(x, axis=axis, keepdims=keepdims)
-    total = np.add.reduce(x, axis, None, None, keepdims)
+    total = _sum(x, axis=axis, keepdims=keepdims)
     return total / (x.size // total.size if total.size else x.shape[axis])
 
 
@@ -126,6 +129,6 @@ KERNELS = {
     "reshape": reshape,
     "sign": np.sign,
     "squeeze": squeeze,
-    "sum": _sum_or_product(np.add),
+    "sum": _sum,
     "take": take,
 }

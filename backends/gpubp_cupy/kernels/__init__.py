@@ -1,0 +1,8 @@
+"""What CuPy's namespace lacks, or does with atomics or with a wait of the host."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gpubp_cupy.kernels import indexing, partials
+
+KERNELS: dict[str, Callable[..., Any]] = {**indexing.KERNELS, **partials.KERNELS}

@@ -1,0 +1,8 @@
+"""What PyTorch's namespace lacks, or promises less than the protocol asks for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gpubp_torch.kernels import indexing, partials
+
+KERNELS: dict[str, Callable[..., Any]] = {**indexing.KERNELS, **partials.KERNELS}
