@@ -204,9 +204,10 @@ def dtype_kind(x: Any) -> str:
     if type(x) in SCALARS:
         return {bool: "b", int: "i", float: "f", complex: "c"}[type(x)]
     dtype = x.dtype
-    kind = _kinds.get(dtype)
+    key = type(dtype), dtype  # dtypes of two libraries must not be compared with each other
+    kind = _kinds.get(key)
     if kind is None:
-        kind = _kinds[dtype] = kind_of_dtype(namespace_of(x).backend.xp, dtype)
+        kind = _kinds[key] = kind_of_dtype(namespace_of(x).backend.xp, dtype)
     return kind
 
 
