@@ -252,7 +252,7 @@ def import_seconds(rounds: int) -> dict[str, list[float]]:
         EXPERT: "import numpy",
     }
     times: dict[str, list[float]] = {name: [] for name in statements}
-    for name, statement in statements.items():
+    for statement in statements.values():
         fresh(statement)  # the first one reads the files from disk
     for _ in range(rounds):
         empty = fresh("pass")
