@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gpubp import errors
 from gpubp.core.abstract import SCALARS, ShapeDtype
+from gpubp.core.registry import FUNCTIONS
+from gpubp.core.stack import stack
 
 if TYPE_CHECKING:
     from gpubp.core.namespace import Namespace
@@ -270,7 +272,7 @@ _install_operators()
 def is_operand(x: Any) -> bool:
     """Whether ``x`` may stand beside a traced array in an expression."""
     kind = type(x)
-    return kind is Array or kind in SCALARS or known_array_type(kind) or is_array(x)
+    return kind is Array or kind in SCALARS or is_array(x)
 
 
 def _is_view(key: Any) -> bool:
@@ -319,6 +321,5 @@ def _conversion_error(operation: str) -> errors.ConversionError:
     )
 
 
-from gpubp.core.namespace import FUNCTIONS, is_array, is_inexact, namespace_of  # noqa: E402
-from gpubp.core.primitive import known_array_type  # noqa: E402
-from gpubp.core.trace import stack  # noqa: E402
+# At the end, because a namespace's functions take and return arrays: the one cycle of the core.
+from gpubp.core.namespace import is_array, is_inexact, namespace_of  # noqa: E402

@@ -13,26 +13,10 @@ from gpubp import errors
 from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.backend import Backend, backend_of, get_backend
-from gpubp.core.trace import lift
-
-# Functions of the standard on payloads, filled by gpubp.rules: raw arrays in, a raw array out.
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
-# Those that make arrays out of none; they take the namespace first.
-CREATION: dict[str, Callable[..., Any]] = {}
+from gpubp.core.registry import CREATION, FUNCTIONS
+from gpubp.core.trace import EVALUATION
 
 _CONSTANTS = frozenset(("e", "inf", "nan", "newaxis", "pi", "__array_api_version__"))
-
-
-def function(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: enter ``f``, a function on payloads, under its name."""
-    FUNCTIONS[f.__name__] = f
-    return f
-
-
-def creation(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: enter ``f(namespace, ...)``, which returns raw or traced arrays."""
-    CREATION[f.__name__] = f
-    return f
 
 
 class Namespace(ModuleType):
@@ -106,19 +90,19 @@ def _rebuild(backend: str, device: str) -> Namespace:
 def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         out = f(*args, **kwargs)
-        return out if type(out) is Array else lift_result(out)
+        return out if type(out) is Array else lift(out)
 
     call.__name__ = call.__qualname__ = getattr(f, "__name__", getattr(f, "name", "function"))
     call.__doc__ = f.__doc__
     return call
 
 
-def lift_result(out: Any) -> Any:
-    """Raw arrays in ``out`` as traced ones; what is no array stays as it is."""
+def lift(out: Any) -> Any:
+    """Raw arrays in a result as traced constants; what is no array stays as it is."""
     if isinstance(out, (tuple, list)):
-        parts = [lift_result(e) for e in out]
+        parts = [lift(e) for e in out]
         return type(out)(*parts) if hasattr(out, "_fields") else type(out)(parts)
-    return lift(out) if is_array(out) else out
+    return Array(out, EVALUATION, None) if type(out) is not Array and is_array(out) else out
 
 
 def _bound(f: Callable[..., Any], namespace: Namespace) -> Callable[..., Any]:
@@ -220,4 +204,3 @@ def kind_of_dtype(xp: Any, dtype: Any) -> str:
 def is_inexact(x: Any) -> bool:
     """Whether the elements of ``x`` are floating-point numbers, real or complex."""
     return dtype_kind(x) in "fc"
-

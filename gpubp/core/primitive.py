@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gpubp.core.abstract import SCALARS, ShapeDtype
+from gpubp.core.array import Array
 from gpubp.core.backend import Backend, backend_of
+from gpubp.core.stack import stack
 
 PRIMITIVES: dict[str, Primitive] = {}
 
@@ -115,13 +117,3 @@ def implementation(primitive: Primitive, args: Sequence[Any]) -> Callable[..., A
     run = primitive.lower(backend_of(raw))
     _IMPLEMENTATIONS.setdefault(type(raw), {})[primitive] = run
     return run
-
-
-def known_array_type(kind: type) -> bool:
-    """Whether raw arrays of this type have been computed with."""
-    return kind in _IMPLEMENTATIONS
-
-
-from gpubp.core.trace import stack  # noqa: E402
-from gpubp.core.array import Array  # noqa: E402  (the two halves of one cycle: an array's
-# operators call primitives, and a primitive's call asks for the type of a traced array)

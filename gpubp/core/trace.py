@@ -8,27 +8,17 @@ is plain evaluation: constants made inside a transformed function live there.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gpubp.core.abstract import ShapeDtype
+from gpubp.core.array import Array
+from gpubp.core.stack import stack
 from gpubp.errors import LeakedArrayError
 
 if TYPE_CHECKING:
     from gpubp.core.primitive import Primitive
-
-
-class Stack(threading.local):
-    """This thread's running traces, and the innermost that claims every traced operation."""
-
-    def __init__(self) -> None:
-        self.traces: list[Trace] = []
-        self.closed: Any = None
-
-
-stack = Stack()
 
 
 def depth() -> int:
@@ -72,7 +62,10 @@ class Evaluation(Trace):
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         values = [a._value if type(a) is Array else a for a in args]
-        return lift(primitive(*values, **params))
+        y = primitive(*values, **params)
+        if isinstance(y, tuple):
+            return tuple(Array(e, self, None) for e in y)
+        return Array(y, self, None)
 
     def process_call(self, call: Any, args: Sequence[Any]) -> Any:
         return self.process(call, args, {})
@@ -115,20 +108,8 @@ def alike(values: Sequence[Any]) -> list[Any]:
     A raw array's own operator need not know what a traced one is.
     """
     return [
-        Array(x, EVALUATION, None) if hasattr(x, "dtype") and type(x) not in (Array, ShapeDtype) else x
+        Array(x, EVALUATION, None)
+        if hasattr(x, "dtype") and type(x) not in (Array, ShapeDtype)
+        else x
         for x in values
     ]
-
-
-def lift(x: Any) -> Any:
-    """A raw result, or a tuple or list of them, as traced arrays; traced arrays as they are."""
-    kind = type(x)
-    if kind is Array:
-        return x
-    if isinstance(x, (tuple, list)):
-        lifted = [lift(e) for e in x]
-        return kind(*lifted) if hasattr(x, "_fields") else kind(lifted)
-    return Array(x, EVALUATION, None)
-
-
-from gpubp.core.array import Array  # noqa: E402  (see the end of primitive.py)

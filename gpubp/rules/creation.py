@@ -7,9 +7,9 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core.array import Array
-from gpubp.core.namespace import Namespace, creation, function, is_array, namespace_of
+from gpubp.core.namespace import Namespace, is_array, lift, namespace_of
 from gpubp.core.primitive import Primitive
-from gpubp.core.trace import lift
+from gpubp.core.registry import creation, function
 from gpubp.rules.elementwise import add, multiply
 from gpubp.rules.families import Linear
 from gpubp.rules.manipulation import broadcast_to, reshape, stack
@@ -108,9 +108,7 @@ def from_dlpack(
 def _constant(name: str, doc: str) -> None:
     """``empty``, ``ones`` and ``zeros``, and their ``_like`` forms."""
 
-    def make(
-        namespace: Namespace, shape: Any, *, dtype: Any = None, device: Any = None
-    ) -> Any:
+    def make(namespace: Namespace, shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
         xp = namespace.backend.xp
         return getattr(xp, name)(_shape(shape), dtype=dtype, device=_device(namespace, device))
 
@@ -205,9 +203,7 @@ def meshgrid(namespace: Namespace, *arrays: Any, indexing: str = "xy") -> list[A
     sizes = [a.shape[0] if a.shape else 1 for a in arrays]
     shape = tuple(sizes[order.index(i)] for i in range(n))
     return [
-        broadcast_to(
-            reshape(a, tuple(sizes[k] if i == order[k] else 1 for i in range(n))), shape
-        )
+        broadcast_to(reshape(a, tuple(sizes[k] if i == order[k] else 1 for i in range(n))), shape)
         for k, a in enumerate(arrays)
     ]
 
@@ -237,4 +233,3 @@ tril_p, tril = _triangle("tril", "Matrices with zeros above the ``k``-th diagona
 triu_p, triu = _triangle("triu", "Matrices with zeros below the ``k``-th diagonal.")
 
 _constant("zeros", "of zeros")
-

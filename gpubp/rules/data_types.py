@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpubp.core.namespace import creation, dtype_kind, function, kind_of_dtype, namespace_of
+from gpubp.core.namespace import dtype_kind, kind_of_dtype, namespace_of
+from gpubp.core.registry import creation, function
 from gpubp.core.shapes import broadcast_shapes as _broadcast_shapes
 from gpubp.rules.families import Discrete, Linear, like_argument
 
@@ -93,5 +94,3 @@ def broadcast_shapes(namespace: Any, *shapes: tuple[int, ...]) -> tuple[int, ...
 def __array_namespace_info__(namespace: Any) -> Any:
     """The library's own account of its devices and dtypes."""
     return namespace.backend.xp.__array_namespace_info__()
-
-

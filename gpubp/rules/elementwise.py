@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gpubp.core.namespace import FUNCTIONS, dtype_kind, function, namespace_of
+from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
+from gpubp.core.registry import FUNCTIONS, function
 from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtype
 
 # fmt: off
@@ -98,16 +99,35 @@ norm_root = Elementwise(
     reference=lambda xp, x: xp.sqrt(x), public=False)
 # fmt: on
 
-# Piecewise constant, or not numeric.
-for _name, _arity in {
-    **dict.fromkeys(("bitwise_invert", "ceil", "floor", "isfinite", "isinf", "isnan"), 1),
-    **dict.fromkeys(("logical_not", "round", "sign", "signbit", "trunc"), 1),
-    **dict.fromkeys(("bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift"), 2),
-    **dict.fromkeys(("bitwise_xor", "equal", "floor_divide", "greater", "greater_equal"), 2),
-    **dict.fromkeys(("less", "less_equal", "logical_and", "logical_or", "logical_xor"), 2),
-    "not_equal": 2,
-}.items():
-    globals()[_name] = Elementwise(_name, *(None,) * _arity)
+# Piecewise constant, or not numeric: no partials.
+# fmt: off
+bitwise_and = Elementwise("bitwise_and", None, None)
+bitwise_invert = Elementwise("bitwise_invert", None)
+bitwise_left_shift = Elementwise("bitwise_left_shift", None, None)
+bitwise_or = Elementwise("bitwise_or", None, None)
+bitwise_right_shift = Elementwise("bitwise_right_shift", None, None)
+bitwise_xor = Elementwise("bitwise_xor", None, None)
+ceil = Elementwise("ceil", None)
+equal = Elementwise("equal", None, None)
+floor = Elementwise("floor", None)
+floor_divide = Elementwise("floor_divide", None, None)
+greater = Elementwise("greater", None, None)
+greater_equal = Elementwise("greater_equal", None, None)
+isfinite = Elementwise("isfinite", None)
+isinf = Elementwise("isinf", None)
+isnan = Elementwise("isnan", None)
+less = Elementwise("less", None, None)
+less_equal = Elementwise("less_equal", None, None)
+logical_and = Elementwise("logical_and", None, None)
+logical_not = Elementwise("logical_not", None)
+logical_or = Elementwise("logical_or", None, None)
+logical_xor = Elementwise("logical_xor", None, None)
+not_equal = Elementwise("not_equal", None, None)
+round = Elementwise("round", None)
+signbit = Elementwise("signbit", None)
+trunc = Elementwise("trunc", None)
+sign_real = Elementwise("sign_real", None, reference=lambda xp, x: xp.sign(x), public=False)
+# fmt: on
 
 
 def _share(wins: Any, ties: Any, y: Any) -> Any:
@@ -162,7 +182,6 @@ real = _RealLinear("real", lambda t, y, x: real(t), lambda ct, y, x: _as(ct, x))
 abs_real = Elementwise(
     "abs_real", lambda t, y, x: t * sign(x), reference=lambda xp, x: xp.abs(x), public=False
 )
-sign_real = FUNCTIONS["sign"]
 
 
 @function

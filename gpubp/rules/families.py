@@ -12,8 +12,9 @@ from typing import Any
 
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.array import Array
-from gpubp.core.namespace import FUNCTIONS, dtype_kind, namespace_of
+from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
+from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import Shape, broadcast_shapes, shape_of
 
 Partial = Callable[..., Any]
@@ -122,7 +123,9 @@ class Elementwise(Primitive):
         self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
         return [
-            None if n is None or partial is None else like_argument(partial(ct, y, *args, **params), x)
+            None
+            if n is None or partial is None
+            else like_argument(partial(ct, y, *args, **params), x)
             for n, partial, x in zip(needed, self.partials, args, strict=False)
         ]
 
@@ -235,10 +238,7 @@ def batch_by_loop(
 
     rows = [
         primitive(
-            *[
-                FUNCTIONS["getitem"](a, i) if b else a
-                for a, b in zip(args, batched, strict=True)
-            ],
+            *[FUNCTIONS["getitem"](a, i) if b else a for a, b in zip(args, batched, strict=True)],
             **params,
         )
         for i in range(size)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
-from gpubp.core.namespace import FUNCTIONS, dtype_kind, function, is_array, namespace_of
+from gpubp.core.namespace import dtype_kind, is_array, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
+from gpubp.core.registry import FUNCTIONS, function
 from gpubp.core.shapes import Shape, broadcast_shapes, normalize_axis, shape_of, size_of
 from gpubp.rules.elementwise import where
 from gpubp.rules.families import Linear, batch_last, full_like, like_argument, materialize
@@ -145,9 +146,7 @@ class _Gather(Primitive):
         return self(x, *index), True
 
 
-def _batched_index(
-    index: Sequence[Any], batched: Sequence[bool], size: int, x: Any
-) -> list[Any]:
+def _batched_index(index: Sequence[Any], batched: Sequence[bool], size: int, x: Any) -> list[Any]:
     """Index arrays for a batched ``x``: the example's number goes first."""
     ndim = max(len(shape_of(i)) - b for i, b in zip(index, batched, strict=True))
     index = [batch_last(i, ndim) if b else i for i, b in zip(index, batched, strict=True)]
@@ -237,7 +236,9 @@ def parse(x: Any, key: Any, name: str) -> Key:
             kept += 1
         elif type(part) is int:
             if not -length <= part < length:
-                raise IndexError(f"{name}: index {part} is out of range for an axis of length {length}")
+                raise IndexError(
+                    f"{name}: index {part} is out of range for an axis of length {length}"
+                )
             basic.append(part)
             advanced.append(i)
             before = kept if before is None else before
@@ -277,8 +278,11 @@ def _component(x: Any, part: Any, name: str) -> list[Any]:
 
 
 def _mask_index(x: Any, mask: Any, name: str) -> list[Any]:
-    return list(FUNCTIONS["nonzero"](mask)) if len(mask.shape) else [None, FUNCTIONS["nonzero"](
-        reshape_p(mask, shape=(1,)))[0]]
+    return (
+        list(FUNCTIONS["nonzero"](mask))
+        if len(mask.shape)
+        else [None, FUNCTIONS["nonzero"](reshape_p(mask, shape=(1,)))[0]]
+    )
 
 
 def _is_full(spec: Spec) -> bool:
@@ -403,12 +407,12 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
     namespace = namespace_of(x)
     xp = namespace.backend.xp
     index = [
-        indices if i == axis else xp.reshape(
+        indices
+        if i == axis
+        else xp.reshape(
             xp.arange(n, dtype=xp.int64, device=namespace.device),
             tuple(n if j == i else 1 for j in range(ndim)),
         )
         for i, n in enumerate(x.shape)
     ]
     return gather_p(x, *index)
-
-

@@ -7,8 +7,9 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
-from gpubp.core.namespace import dtype_kind, function, namespace_of
+from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
+from gpubp.core.registry import function
 from gpubp.core.shapes import broadcast_shapes, normalize_axis, shape_of, size_of
 from gpubp.rules.elementwise import add, conj, multiply
 from gpubp.rules.families import batch_last, like_argument, like_result, result_dtype

@@ -7,8 +7,9 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
-from gpubp.core.namespace import FUNCTIONS, function, namespace_of
+from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
+from gpubp.core.registry import FUNCTIONS, function
 from gpubp.core.shapes import (
     Shape,
     broadcast_shapes,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gpubp.core.namespace import dtype_kind, function
+from gpubp.core.namespace import dtype_kind
+from gpubp.core.registry import function
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
 from gpubp.rules.elementwise import not_equal
 from gpubp.rules.families import Discrete
@@ -96,9 +97,7 @@ def nonzero(x: Any, /) -> tuple[Any, ...]:
 
 
 @function
-def searchsorted(
-    x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None
-) -> Any:
+def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
     """Positions at which ``x2`` would be inserted in sorted ``x1``."""
     if sorter is not None:
         x1 = getitem(x1, sorter)
@@ -213,5 +212,3 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
         low = getitem(x, (*before, slice(None, -1)))
         x = not_equal(high, low) if dtype_kind(x) == "b" else high - low
     return x
-
-

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp.core.abstract import ShapeDtype
-from gpubp.core.namespace import FUNCTIONS, dtype_kind, function, namespace_of
+from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
+from gpubp.core.registry import FUNCTIONS, function
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
 from gpubp.rules.elementwise import conj, norm_root, real, where
 from gpubp.rules.families import Linear, full_like, like_result, result_dtype

@@ -17,7 +17,8 @@ from gpubp.core.abstract import ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.primitive import Primitive
-from gpubp.core.trace import EVALUATION, Trace, running, stack
+from gpubp.core.stack import stack
+from gpubp.core.trace import EVALUATION, Trace, running
 from gpubp.errors import UnknownValueError
 from gpubp.transforms.arguments import export, plain
 from gpubp.transforms.jvp import JVPTrace, zeros_like

@@ -7,11 +7,9 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
-from gpubp.core.abstract import ShapeDtype
-from gpubp.core.array import Array
 from gpubp.core.primitive import PRIMITIVES, Primitive
 from gpubp.core.trace import running
-from gpubp.transforms.arguments import export, name_of, plain
+from gpubp.transforms.arguments import name_of, plain
 from gpubp.transforms.calls import (
     Call,
     Function,
@@ -19,7 +17,6 @@ from gpubp.transforms.calls import (
     SubTape,
     abstract,
     finish,
-    inexact,
     run_batch,
 )
 from gpubp.transforms.jvp import zeros_like
@@ -199,9 +196,7 @@ class custom_vjp(_Custom):
             )
         leaves: list[Any] = []
         for ct, child in zip(cts, function.treedef.children(), strict=True):
-            leaves.extend(
-                [None] * child.num_leaves if ct is None else child.flatten_up_to(ct)
-            )
+            leaves.extend([None] * child.num_leaves if ct is None else child.flatten_up_to(ct))
         from gpubp.transforms.calls import ARRAY
 
         return [x for x, s in zip(leaves, function.static, strict=True) if s is ARRAY]
@@ -246,7 +241,9 @@ class _CustomVJP(Call):
 
 def _zeros_for_none(bwd: Callable[..., Any], args: Payloads) -> Callable[..., Any]:
     def run(*arrays: Any) -> list[Any]:
-        return [zeros_like(a) if ct is None else ct for ct, a in zip(bwd(*arrays), args, strict=True)]
+        return [
+            zeros_like(a) if ct is None else ct for ct, a in zip(bwd(*arrays), args, strict=True)
+        ]
 
     return run
 
@@ -274,5 +271,3 @@ class _Backward(Primitive):
 
     def jvp(self, tangents: Any, y: Any, args: Any, params: Any) -> list[Any]:
         return list(self.call.jvp_call(args, tangents)[1])
-
-

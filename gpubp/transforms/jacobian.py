@@ -7,7 +7,8 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
-from gpubp.core.namespace import FUNCTIONS, is_array, is_inexact, namespace_of
+from gpubp.core.namespace import is_array, is_inexact, namespace_of
+from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import size_of
 from gpubp.transforms.arguments import argument_numbers, export, name_of, plain
 from gpubp.transforms.jvp import jvp, zeros_like
@@ -19,7 +20,7 @@ def jacobian(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     mode: str = "auto",
-    chunk_size: int | None | str = None,
+    chunk_size: int | str | None = None,
     layout: str = "numerator",
 ) -> Callable[..., Any]:
     """Function returning the Jacobian of ``f``: every partial of every result.
@@ -105,10 +106,12 @@ def _by_columns(recording: Recording, inputs: Sequence[Any], chunk_size: Any) ->
     for y, stacked in zip(recording.outputs, map(plain, mapped), strict=True):
         k = len(y.shape)
         moved = FUNCTIONS["moveaxis"](stacked, 0, -1)
-        blocks.append([
-            FUNCTIONS["reshape"](part, (*y.shape, *x.shape))
-            for part, x in zip(_split(moved, sizes, k), inputs, strict=True)
-        ])
+        blocks.append(
+            [
+                FUNCTIONS["reshape"](part, (*y.shape, *x.shape))
+                for part, x in zip(_split(moved, sizes, k), inputs, strict=True)
+            ]
+        )
     return blocks
 
 
@@ -161,7 +164,7 @@ def _split(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
 def jacfwd(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
-    chunk_size: int | None | str = None,
+    chunk_size: int | str | None = None,
     layout: str = "numerator",
 ) -> Callable[..., Any]:
     """:func:`jacobian` in forward mode."""
@@ -171,7 +174,7 @@ def jacfwd(
 def jacrev(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
-    chunk_size: int | None | str = None,
+    chunk_size: int | str | None = None,
     layout: str = "numerator",
 ) -> Callable[..., Any]:
     """:func:`jacobian` in reverse mode."""
@@ -181,7 +184,7 @@ def jacrev(
 def hessian(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
-    chunk_size: int | None | str = None,
+    chunk_size: int | str | None = None,
 ) -> Callable[..., Any]:
     """Function returning the Hessian of ``f``: forward over reverse.
 

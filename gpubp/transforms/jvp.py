@@ -61,7 +61,11 @@ class JVPTrace(Trace):
 
 
 def apply_jvp(
-    primitive: Primitive, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]
+    primitive: Primitive,
+    tangents: Sequence[Any],
+    y: Any,
+    args: Sequence[Any],
+    params: dict[str, Any],
 ) -> Any:
     """The forward rule of ``primitive``, with raw and traced payloads made alike."""
     if type(y) is Array or any(type(t) is Array for t in tangents):

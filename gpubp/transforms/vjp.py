@@ -118,7 +118,10 @@ class Tape(Trace):
 
 
 def pull(
-    nodes: list[Any], outputs: Sequence[int | None], cotangents: Sequence[Any], consume: bool = False
+    nodes: list[Any],
+    outputs: Sequence[int | None],
+    cotangents: Sequence[Any],
+    consume: bool = False,
 ) -> list[Any]:
     """Cotangents by position, for the inputs at the front of the tape; ``None`` is zero.
 
@@ -129,13 +132,10 @@ def pull(
         if position is not None and ct is not None:
             cts[position] = ct if cts[position] is None else add(cts[position], ct)
     for i in range(len(nodes) - 1, -1, -1):
-        node = nodes[i]
-        if node is None:
-            continue
+        node, ct = nodes[i], cts[i]
         if consume:
-            nodes.pop() if i == len(nodes) - 1 else None
-        ct = cts[i]
-        if ct is None:
+            nodes.pop()
+        if node is None or ct is None:
             continue
         cts[i] = None
         if type(node) is Part:
@@ -271,7 +271,8 @@ class Recording:
         found = pull(self.nodes, self.positions, cotangents, consume)
         by_leaf = dict(zip(self.inputs, found, strict=False))
         return [
-            None if i not in by_leaf
+            None
+            if i not in by_leaf
             else export(zeros_like(self.leaves[i]) if by_leaf[i] is None else by_leaf[i])
             for i in self.chosen
         ]
@@ -414,11 +415,14 @@ def match_cotangents(recording: Recording, ct: Any) -> list[Any]:
         if type(c) in SCALARS and is_array(y) and is_inexact(y):
             cts[i] = c = default_array(c, [y])
             if y.dtype != c.dtype:
-                from gpubp.core.namespace import FUNCTIONS
+                from gpubp.core.registry import FUNCTIONS
 
                 cts[i] = c = FUNCTIONS["astype"](c, y.dtype)
-        if not is_array(y) or not is_array(c) or tuple(c.shape) != tuple(y.shape) or (
-            is_inexact(y) and c.dtype != y.dtype
+        if (
+            not is_array(y)
+            or not is_array(c)
+            or tuple(c.shape) != tuple(y.shape)
+            or (is_inexact(y) and c.dtype != y.dtype)
         ):
             raise errors.ArgumentError(
                 f"pullback: the cotangent of result {i} has shape {getattr(c, 'shape', ())} and "

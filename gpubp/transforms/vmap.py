@@ -9,8 +9,9 @@ from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
-from gpubp.core.namespace import FUNCTIONS, is_array
+from gpubp.core.namespace import is_array
 from gpubp.core.primitive import Primitive
+from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import normalize_axis
 from gpubp.core.trace import Trace, running
 from gpubp.transforms.arguments import constant, export, name_of, plain
@@ -102,8 +103,10 @@ def vmap(
         leaves = [plain(x) for x in leaves]
         axes = _axes(in_axes, args, f)
         size = _batch_size(f, args, leaves, axes)
-        axes = [None if a is None else normalize_axis(a, len(x.shape), "vmap: in_axes")
-                for a, x in zip(axes, leaves, strict=True)]
+        axes = [
+            None if a is None else normalize_axis(a, len(x.shape), "vmap: in_axes")
+            for a, x in zip(axes, leaves, strict=True)
+        ]
         function = (lambda *a: f(*a, **kwargs)) if kwargs else f
         if chunk_size is None or chunk_size >= size:
             return _run(function, leaves, treedef, axes, size, out_axes)
@@ -223,7 +226,8 @@ def _join(chunks: list[Any], out_axes: Any) -> Any:
     placed = tree.broadcast_prefix(out_axes, chunks[0])
     columns = zip(*[[plain(x) for x in tree.leaves(c)] for c in chunks], strict=True)
     joined = [
-        column[0] if axis is None or not is_array(column[0])
+        column[0]
+        if axis is None or not is_array(column[0])
         else FUNCTIONS["concat"](column, axis=axis)
         for column, axis in zip(columns, placed, strict=True)
     ]
