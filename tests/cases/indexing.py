@@ -55,7 +55,7 @@ ROWS = [
         complex=True,
     ),
     row(
-        "__getitem__",
+        "getitem",
         case("integer", lambda xp, x: x[1], reals(3)),
         case("integers", lambda xp, x: x[1, -1], reals(2, 3)),
         case("slice", lambda xp, x: x[1:3], reals(4)),
@@ -107,7 +107,7 @@ ROWS = [
         complex=True,
     ),
     row(
-        "__setitem__",
+        "setitem",
         case("integer", at(1), reals(3), reals()),
         case("number", assigned(lambda x: x.__setitem__(slice(1, None), 2.5)), reals(3)),
         case("slice", at((slice(1, 3), slice(None))), reals(4, 2), reals(2, 2)),
