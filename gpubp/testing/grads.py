@@ -11,7 +11,8 @@ from gpubp.core.backend import get_backend
 from gpubp.core.namespace import is_array, is_inexact
 from gpubp.errors import ArgumentError, LawError
 from gpubp.testing.differences import derivative, direction, precision
-from gpubp.transforms import jvp, vjp
+from gpubp.transforms.jvp import jvp
+from gpubp.transforms.vjp import vjp
 
 Arrays = Sequence[Any]  # the inexact arrays under test; a tangent of None stands still
 

@@ -67,11 +67,12 @@ def off_integers(*shape: int) -> Draw:
 
 
 def distinct(*shape: int) -> Draw:
-    """No two numbers nearer than 0.1, so that a small step changes no order."""
+    """Apart from each other and from zero by 0.1 at least: a small step changes no order."""
 
     def sample(rng: np.random.Generator, s: tuple[int, ...]) -> np.ndarray:
         count = int(np.prod(s))
-        return rng.permutation(np.arange(count) * 0.3 - 1.0 + rng.uniform(0, 0.2, count)).reshape(s)
+        steps = np.arange(count) - count // 2
+        return rng.permutation(steps * 0.4 + 0.1 + rng.uniform(0, 0.2, count)).reshape(s)
 
     return Draw(shape, sample)
 

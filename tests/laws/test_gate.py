@@ -1,10 +1,9 @@
 """Every function that the library registers has a row, and every primitive is reached by one."""
 
-from gpubp.core.namespace import CREATION, FUNCTIONS
-from gpubp.core.primitive import PRIMITIVES, Primitive
-
 import gpubp
 from cases import CASES, ROWS
+from gpubp.core.namespace import CREATION, FUNCTIONS
+from gpubp.core.primitive import PRIMITIVES, Primitive
 from on_cases import NUMPY, arguments, function
 
 # Functions that take no array to differentiate, with the test that they have instead.

@@ -4,9 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from gpubp.core.trace import depth
 
 import gpubp
+from gpubp.core.trace import depth
 
 
 def f(x):
