@@ -69,6 +69,10 @@ class UnsupportedFunctionError(GpubpError, TypeError, AttributeError):
     """A function that has no rule here."""
 
 
+class LawError(GpubpError, AssertionError):
+    """A derivative or a backend breaks a law that gpubp.testing checks."""
+
+
 def user_line() -> str:
     """Where the caller outside this library and its peers in array plumbing stands."""
     frame: FrameType | None = sys._getframe(1)

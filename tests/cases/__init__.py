@@ -1,0 +1,33 @@
+"""The rows: every function of the standard, once, with the calls that all laws try.
+
+One module per section. `linalg` and `fft` get modules of their own beside these.
+"""
+
+from cases import (
+    array_object,
+    creation,
+    data_types,
+    elementwise,
+    indexing,
+    linear_algebra,
+    manipulation,
+    searching,
+    statistical,
+)
+from cases.row import Case, Row
+
+SECTIONS = (
+    creation,
+    data_types,
+    elementwise,
+    indexing,
+    linear_algebra,
+    manipulation,
+    searching,
+    statistical,
+    array_object,
+)
+ROWS: tuple[Row, ...] = tuple(row for section in SECTIONS for row in section.ROWS)
+CASES: tuple[Case, ...] = tuple(case for row in ROWS for case in row.cases)
+
+__all__ = ["CASES", "ROWS", "Case", "Row"]

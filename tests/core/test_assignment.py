@@ -1,0 +1,258 @@
+"""Assignment is functional underneath: the caller's arrays stay, views and bases keep up."""
+
+import numpy as np
+import pytest
+
+import gpubp
+from gpubp.errors import AliasedWriteError
+
+X = np.asarray([1.0, 2.0, 3.0])
+
+
+def gradient(f, x=X):
+    return gpubp.grad(f)(x)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.__setitem__(0, 5.0),
+        lambda x: x.__setitem__(slice(1, None), x[:2]),
+        lambda x: x.__iadd__(1.0),
+        lambda x: x.__imul__(2.0),
+        lambda x: x[1:].__imul__(2.0),
+        lambda x: x.__setitem__(x > 1.5, 0.0),
+    ],
+)
+def test_the_callers_array_is_never_changed(write):
+    def f(x):
+        write(x)
+        return x.__array_namespace__().sum(x * x)
+
+    x = X.copy()
+    gpubp.grad(f)(x)
+    gpubp.jvp(f, (x,), (np.ones(3),))
+    gpubp.vjp(f, x)
+    gpubp.vmap(f)(x[None, :])
+    np.testing.assert_array_equal(x, X)
+
+
+def test_the_callers_other_arguments_are_never_changed():
+    y = np.zeros(3)
+
+    def f(x, y):
+        y[0] = x[0] ** 2
+        y += x
+        return y.__array_namespace__().sum(y)
+
+    np.testing.assert_allclose(gpubp.grad(f)(X, y), [3.0, 1.0, 1.0])
+    np.testing.assert_array_equal(y, np.zeros(3))
+
+
+def test_overwritten_entries_have_no_gradient():
+    def f(x):
+        x[1] = 7.0
+        return x.__array_namespace__().sum(x * x)
+
+    np.testing.assert_allclose(gradient(f), [2.0, 0.0, 6.0])
+
+
+def test_a_copy_does_not_follow():
+    def f(x):
+        xp = x.__array_namespace__()
+        y = xp.asarray(x, copy=True)
+        y[0] = 0.0
+        return xp.sum(x * x)
+
+    np.testing.assert_allclose(gradient(f), 2 * X)
+
+
+def test_a_second_name_follows():
+    def f(x):
+        y = x
+        y[0] = 0.0
+        return x.__array_namespace__().sum(x * x)
+
+    np.testing.assert_allclose(gradient(f), [0.0, 4.0, 6.0])
+
+
+def test_plus_equals_makes_no_new_array_but_plus_does():
+    def f(x):
+        y = x
+        y += 1.0  # x follows
+        z = y
+        z = z + 1.0  # y does not
+        return x.__array_namespace__().sum(x * y * z)
+
+    np.testing.assert_allclose(gradient(f), 2 * (X + 1) * (X + 2) + (X + 1) ** 2)
+
+
+def test_a_view_writes_to_its_base():
+    def f(x):
+        xp = x.__array_namespace__()
+        y = x * 1.0
+        view = y[1:]
+        view[0] = x[0] * 10.0
+        return xp.sum(y * y)
+
+    np.testing.assert_allclose(gradient(f), [2 + 200.0, 0.0, 6.0])
+
+
+def test_a_view_of_a_view_writes_to_its_base():
+    def f(x):
+        y = x * 1.0
+        y[1:][1:][0] = x[0]
+        return y.__array_namespace__().sum(y * y)
+
+    np.testing.assert_allclose(gradient(f), [4.0, 4.0, 0.0])
+
+
+def test_a_view_sees_a_write_to_its_base():
+    def f(x):
+        y = x * 1.0
+        view = y[1:]
+        y[1] = x[0] * 3.0
+        return view.__array_namespace__().sum(view)
+
+    np.testing.assert_allclose(gradient(f), [3.0, 0.0, 1.0])
+
+
+def test_two_views_see_each_other():
+    def f(x):
+        y = x * 1.0
+        a, b = y[:2], y[1:]
+        a[1] = x[0] * 3.0
+        return b.__array_namespace__().sum(b)
+
+    np.testing.assert_allclose(gradient(f), [3.0, 0.0, 1.0])
+
+
+def test_in_place_arithmetic_on_a_view():
+    def f(x):
+        y = x * 1.0
+        row = y[:2]
+        row *= 5.0
+        return y.__array_namespace__().sum(y)
+
+    np.testing.assert_allclose(gradient(f), [5.0, 5.0, 1.0])
+
+
+def test_an_index_array_makes_a_copy():
+    def f(x):
+        xp = x.__array_namespace__()
+        y = x * 1.0
+        part = y[xp.asarray([0, 1])]
+        part[0] = 0.0
+        return xp.sum(y)
+
+    np.testing.assert_allclose(gradient(f), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda xp, y: xp.reshape(y, (3, 1)),
+        lambda xp, y: y.T,
+        lambda xp, y: xp.permute_dims(y, (1, 0)),
+        lambda xp, y: xp.expand_dims(y, axis=0),
+    ],
+    ids=["reshape", "T", "permute_dims", "expand_dims"],
+)
+def test_a_write_to_another_kind_of_view_is_no_silent_loss(view):
+    """NumPy shares memory here: a write must reach the base, or raise."""
+
+    def f(x):
+        xp = x.__array_namespace__()
+        y = xp.reshape(x * 1.0, (3, 1))
+        v = view(xp, y)
+        v[...] = 0.0
+        return xp.sum(y)
+
+    try:
+        found = gradient(f)
+    except AliasedWriteError:
+        return
+    np.testing.assert_array_equal(found, np.zeros(3))
+
+
+def test_a_write_to_an_outer_array_from_inside_raises():
+    def outer(x):
+        y = x * 1.0
+
+        def inner(z):
+            y[0] = z[0]
+            return z.__array_namespace__().sum(z)
+
+        gpubp.grad(inner)(x)
+        return y.__array_namespace__().sum(y)
+
+    with pytest.raises(AliasedWriteError, match="copy"):
+        gpubp.grad(outer)(X)
+
+
+def test_a_write_to_a_view_of_an_outer_array_raises():
+    def outer(x):
+        y = x * 1.0
+
+        def inner(z):
+            y[1:][0] = z[0]
+            return z.__array_namespace__().sum(z)
+
+        gpubp.vmap(inner)(x[None, :])
+        return y.__array_namespace__().sum(y)
+
+    with pytest.raises(AliasedWriteError):
+        gpubp.grad(outer)(X)
+
+
+def test_a_batched_value_into_an_unbatched_array():
+    def f(v):
+        xp = v.__array_namespace__()
+        y = xp.zeros((2,))
+        y[0] = v
+        return y
+
+    np.testing.assert_allclose(gpubp.vmap(f)(X), np.stack([X, 0 * X], axis=1))
+
+
+def test_a_written_array_differentiates_to_second_order():
+    def f(x):
+        x[1] = x[0] * x[2]
+        return x.__array_namespace__().sum(x**2)
+
+    h = gpubp.hessian(f)(X)
+    a, c = X[0], X[2]
+    np.testing.assert_allclose(
+        h, [[2 + 2 * c * c, 0, 4 * a * c], [0, 0, 0], [4 * a * c, 0, 2 + 2 * a * a]]
+    )
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises((ValueError, TypeError)):
+        gradient(lambda x: x.__setitem__(slice(0, 2), np.zeros(3)))
+
+    def grow(x):
+        x += np.zeros((2, 3))
+        return x.sum()
+
+    with pytest.raises((ValueError, TypeError), match="shape"):
+        gradient(grow)
+
+
+def test_an_index_out_of_range():
+    with pytest.raises(IndexError):
+        gradient(lambda x: x[3])
+    with pytest.raises(IndexError):
+        gradient(lambda x: x.__setitem__(3, 1.0))
+
+
+def test_raw_arrays_take_traced_values_only_through_the_namespace():
+    """`np_array[0] = traced` would lose the derivative, so it raises."""
+
+    def f(x):
+        buffer = np.zeros(3)
+        buffer[0] = x[0]
+        return x.__array_namespace__().sum(x)
+
+    with pytest.raises((TypeError, ValueError)):
+        gradient(f)
