@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import gpubp.rules  # fills the registry
-from gpubp import errors
+from gpubp import errors, rules
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
 from gpubp.core.namespace import array_namespace
@@ -39,6 +38,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rules",
     "stop_gradient",
     "use_backend",
     "value_and_grad",

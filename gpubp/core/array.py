@@ -72,7 +72,7 @@ class Array:
         """The transpose of a matrix."""
         if self.ndim != 2:
             raise errors.ArgumentError(
-                f"x.T: x has {self.ndim} axes, the standard defines it for 2; use x.mT or permute_dims"
+                f"x.T: x has {self.ndim} axes, not 2; use x.mT or xp.permute_dims"
             )
         return FUNCTIONS["matrix_transpose"](self)
 
@@ -171,7 +171,8 @@ class Array:
         if self._depth < len(stack.traces):
             raise errors.AliasedWriteError(
                 f"{operation} at {errors.user_line()}: x was made outside of the transformation "
-                "that is running, where the write would be lost; write to a copy, xp.asarray(x, copy=True)"
+                "that is running, where the write would be lost; write to a copy: "
+                "xp.asarray(x, copy=True)"
             )
         if self._base is not None:
             self._base[0]._check_writable(operation)
@@ -315,8 +316,8 @@ def _discrete_value(x: Array, operation: str) -> Any:
 
 def _conversion_error(operation: str) -> errors.ConversionError:
     return errors.ConversionError(
-        f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; stay "
-        "with functions of xp = x.__array_namespace__(), or take gpubp.stop_gradient's value out "
+        f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; "
+        "stay with functions of xp = x.__array_namespace__(), or take gpubp.stop_gradient's value out "
         "through has_aux=True"
     )
 

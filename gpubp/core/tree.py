@@ -92,7 +92,7 @@ def register(cls: type[T]) -> type[T]:
     """
     if not dataclasses.is_dataclass(cls):
         raise TypeError(f"tree.register: {cls.__name__} is no dataclass; decorate it first")
-    fields = [f for f in dataclasses.fields(cls)]
+    fields = dataclasses.fields(cls)
     dynamic = tuple(f.name for f in fields if not f.metadata.get("static"))
     static = tuple(f.name for f in fields if f.metadata.get("static"))
 

@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from gpubp.core.abstract import SCALARS
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, function
-from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtype
+from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtype, to_array
 
 # fmt: off
 multiply_no_nan = Elementwise(  # a * b, and 0 where a is 0 whatever b is
@@ -26,7 +28,7 @@ divide_no_nan = Elementwise(  # a / b, and 0 where a is 0 whatever b is
     "divide_no_nan",
     lambda t, y, a, b: divide_no_nan(t, b),
     lambda t, y, a, b: -divide_no_nan(multiply_no_nan(t, y), b),
-    reference=lambda xp, a, b: xp.where(a == 0, 0.0, a / xp.where(a == 0, 1.0, b)), public=False)
+    reference=lambda xp, a, b: xp.where(a == 0, 0.0, a / b), public=False)
 
 acos = Elementwise("acos", lambda t, y, x: divide_no_nan(-t, sqrt(1 - x * x)))
 acosh = Elementwise("acosh", lambda t, y, x: divide_no_nan(t, sqrt(x - 1) * sqrt(x + 1)))
@@ -40,12 +42,12 @@ atan2 = Elementwise(
     lambda t, y, a, b: divide_no_nan(-t * a, a * a + b * b))
 atanh = Elementwise("atanh", lambda t, y, x: divide_no_nan(t, 1 - x * x))
 copysign = Elementwise(
-    "copysign", lambda t, y, a, b: where(signbit(a) == signbit(b), t, -t), None)
+    "copysign", lambda t, y, a, b: where(signbit(a) == signbit(to_array(b, y)), t, -t), None)
 cos = Elementwise("cos", lambda t, y, x: -t * sin(x))
 cosh = Elementwise("cosh", lambda t, y, x: multiply_no_nan(t, sinh(x)))
 divide = Elementwise(
     "divide",
-    lambda t, y, a, b: divide_no_nan(t, b),
+    lambda t, y, a, b: _over(t, b),
     lambda t, y, a, b: -divide_no_nan(multiply_no_nan(t, y), b))
 exp = Elementwise("exp", lambda t, y, x: multiply_no_nan(t, y))
 expm1 = Elementwise("expm1", lambda t, y, x: multiply_no_nan(t, exp(x)))
@@ -70,14 +72,14 @@ minimum = Elementwise(
     lambda t, y, a, b: t * _share(a < b, a == b, y),
     lambda t, y, a, b: t * _share(b < a, a == b, y))
 multiply = Elementwise(
-    "multiply", lambda t, y, a, b: multiply_no_nan(t, b), lambda t, y, a, b: multiply_no_nan(t, a))
+    "multiply", lambda t, y, a, b: _times(t, b), lambda t, y, a, b: _times(t, a))
 negative = Elementwise("negative", lambda t, y, x: -t)
 nextafter = Elementwise("nextafter", lambda t, y, a, b: t, None)
 positive = Elementwise("positive", lambda t, y, x: t)
 pow = Elementwise(
     "pow",
     lambda t, y, a, b: multiply_no_nan(t, _power_slope(a, b)),
-    lambda t, y, a, b: multiply_no_nan(t, y * log(where(a == 0, 1.0, a))))
+    lambda t, y, a, b: multiply_no_nan(t, y * _log_or_zero(a, y)))
 reciprocal = Elementwise(
     "reciprocal", lambda t, y, x: -multiply_no_nan(multiply_no_nan(t, y), y))
 remainder = Elementwise(
@@ -132,6 +134,20 @@ sign_real = Elementwise("sign_real", None, reference=lambda xp, x: xp.sign(x), p
 
 def _share(wins: Any, ties: Any, y: Any) -> Any:
     return where(ties, full_like(y, 0.5, shape=()), where(wins, full_like(y, 1.0, shape=()), 0.0))
+
+
+def _times(t: Any, d: Any) -> Any:
+    finite_number = type(d) in SCALARS and cmath.isfinite(d)
+    return t * d if finite_number else multiply_no_nan(t, d)
+
+
+def _over(t: Any, d: Any) -> Any:
+    return t / d if type(d) in SCALARS and d != 0 else divide_no_nan(t, d)
+
+
+def _log_or_zero(a: Any, like: Any) -> Any:
+    a = to_array(a, like)
+    return log(where(a == 0, 1.0, a))
 
 
 def _power_slope(a: Any, b: Any) -> Any:

@@ -15,47 +15,42 @@ from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import dtype_kind, is_array, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, function
-from gpubp.core.shapes import Shape, broadcast_shapes, normalize_axis, shape_of, size_of
+from gpubp.core.shapes import (
+    Shape,
+    broadcast_shapes,
+    inverse_permutation,
+    normalize_axis,
+    shape_of,
+    size_of,
+)
 from gpubp.rules.elementwise import where
 from gpubp.rules.families import Linear, batch_last, full_like, like_argument, materialize
-from gpubp.rules.manipulation import broadcast_to, permute_dims, reshape_p
+from gpubp.rules.manipulation import broadcast_to, flip_p, permute_dims, reshape_p
 
+# What is taken of each axis: an index, or (start, stop, step) with a positive step.
 Spec = tuple[Any, ...]
 
 
-class Frozen(tuple):
-    """A static key of slices; hashable, as parameters of primitives are (slices are not yet)."""
-
-    def __hash__(self) -> int:
-        return hash(tuple((s.start, s.stop, s.step) if isinstance(s, slice) else s for s in self))
+def _slices(spec: Spec) -> tuple[Any, ...]:
+    return tuple(slice(*part) if type(part) is tuple else part for part in spec)
 
 
 def _sliced_shape(x: Any, spec: Spec) -> Shape:
-    shape: list[int] = []
-    lengths = iter(x.shape)
-    for part in spec:
-        if part is None:
-            shape.append(1)
-        elif isinstance(part, slice):
-            shape.append(len(range(*part.indices(next(lengths)))))
-        else:
-            next(lengths)
-    return (*shape, *lengths)
+    return tuple(len(range(*part)) for part in spec if type(part) is tuple)
 
 
-# Basic indexing with a full key: ints, slices and None, one for each axis from the front.
 slice_p = Linear(
     "slice",
     transpose=lambda ct, x, spec: slice_put_p(full_like(ct, 0, tuple(x.shape)), ct, spec=spec),
     shape=_sliced_shape,
-    batch=lambda x, size, spec: slice_p(x, spec=Frozen((slice(None), *spec))),
-    reference=lambda xp, x, spec: x[tuple(spec)],
+    batch=lambda x, size, spec: slice_p(x, spec=((0, size, 1), *spec)),
+    reference=lambda xp, x, spec: x[_slices(spec)],
 )
 
 
 def _slice_put(xp: Any, x: Any, v: Any, spec: Spec) -> Any:
     x = xp.asarray(x, copy=True)
-    x[tuple(spec)] = v
+    x[_slices(spec)] = v
     return x
 
 
@@ -79,7 +74,7 @@ class _Put(Primitive):
     def vjp(
         self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
-        x, v, *index = args
+        _, v, *index = args
         dx = dv = None
         if needed[0] is not None:
             dx = ct if self is index_add_p else self(ct, full_like(v, 0), *index, **params)
@@ -94,7 +89,7 @@ class _Put(Primitive):
         x = materialize(x, batched[0], size)
         v = materialize(v, batched[1], size)
         if not index:
-            return self(x, v, spec=Frozen((slice(None), *params["spec"]))), True
+            return self(x, v, spec=((0, size, 1), *params["spec"])), True
         return self(x, v, *_batched_index(index, batched[2:], size, x)), True
 
 
@@ -191,67 +186,95 @@ index_put_p = _Put("index_put", _scatter(add=False))
 
 
 class Key(NamedTuple):
-    """A parsed key: a basic part, then integer arrays on some axes of what it leaves."""
+    """A parsed key: what is taken of each axis, what comes after, and arrays of integers last."""
 
-    basic: Frozen
-    axes: Shape  # where the arrays stand in the result of the basic part
-    index: tuple[Any, ...]
-    position: int  # where their common shape goes in the result
+    spec: Spec
+    flips: Shape  # axes of the slice whose order is reversed (slices with negative steps)
+    shape: Shape  # of the basic part, with the new axes in it
+    axes: Shape  # of the basic part, on which the arrays stand
+    arrays: tuple[Any, ...]
+    position: int  # where the arrays' common shape goes in the result
+
+    def takes_all(self, x: Any) -> bool:
+        """Whether the basic part is ``x`` itself."""
+        return self.spec == tuple((0, n, 1) for n in x.shape)
+
+    def read(self, x: Any) -> Any:
+        """The basic part of ``x``."""
+        if not self.takes_all(x):
+            x = slice_p(x, spec=self.spec)
+        if self.flips:
+            x = flip_p(x, axis=self.flips)
+        return x if tuple(x.shape) == self.shape else reshape_p(x, shape=self.shape)
+
+    def write(self, x: Any, part: Any) -> Any:
+        """``x`` with its basic part replaced."""
+        sliced = _sliced_shape(x, self.spec)
+        if tuple(part.shape) != sliced:
+            part = reshape_p(part, shape=sliced)
+        if self.flips:
+            part = flip_p(part, axis=self.flips)
+        return part if self.takes_all(x) else slice_put_p(x, part, spec=self.spec)
 
 
 def parse(x: Any, key: Any, name: str) -> Key:
     """Split a key; boolean masks become integers, counts and lengths are checked."""
-    parts = list(key) if type(key) is tuple else [key]
-    expanded: list[Any] = []
-    for part in parts:
-        expanded.extend(_component(x, part, name))
-    consumed = sum(part is not None and part is not Ellipsis for part in expanded)
+    parts: list[Any] = []
+    for part in key if type(key) is tuple else (key,):
+        parts.extend(_component(x, part, name))
+    consumed = sum(part is not None and part is not Ellipsis for part in parts)
     ndim = len(x.shape)
-    if consumed > ndim or sum(part is Ellipsis for part in expanded) > 1:
+    if consumed > ndim or sum(part is Ellipsis for part in parts) > 1:
         raise IndexError(
-            f"{name}: a key of {consumed} indices for an array of {ndim} axes, shape {tuple(x.shape)}"
+            f"{name}: a key of {consumed} indices for an array of {ndim} axes, "
+            f"shape {tuple(x.shape)}"
         )
-    fill = [slice(None)] * (ndim - consumed)
-    for i, part in enumerate(expanded):
-        if part is Ellipsis:
-            expanded[i : i + 1] = fill
-            break
-    else:
-        expanded += fill
+    dots = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    parts[dots : dots + 1] = [slice(None)] * (ndim - consumed)
     lengths = iter(x.shape)
-    basic: list[Any] = []
+    spec: list[Any] = []
+    flips: list[int] = []
+    shape: list[int] = []
     axes: list[int] = []
     index: list[Any] = []
-    advanced: list[int] = []  # positions in the key of arrays and integers
-    kept = 0  # axes of the result of the basic part so far
-    before = None
-    for i, part in enumerate(expanded):
+    advanced: list[int] = []  # where in the key arrays and integers stand
+    before = 0  # axes of the basic part before the first of them
+    for i, part in enumerate(parts):
         if part is None:
-            basic.append(None)
-            kept += 1
+            shape.append(1)
             continue
         length = next(lengths)
-        if isinstance(part, slice):
-            basic.append(part)
-            kept += 1
-        elif type(part) is int:
+        if type(part) is slice:
+            spec.append(_forward(part, length))
+            if (part.step or 1) < 0:
+                flips.append(sum(type(s) is tuple for s in spec) - 1)
+            shape.append(len(range(*spec[-1])))
+            continue
+        before = before if advanced else len(shape)
+        advanced.append(i)
+        if type(part) is int:
             if not -length <= part < length:
-                raise IndexError(
-                    f"{name}: index {part} is out of range for an axis of length {length}"
-                )
-            basic.append(part)
-            advanced.append(i)
-            before = kept if before is None else before
+                raise IndexError(f"{name}: index {part} for an axis of length {length}")
+            spec.append(part % length)
         else:
-            basic.append(slice(None))
-            axes.append(kept)
+            if length == 0 and size_of(part.shape):
+                raise IndexError(f"{name}: an index array for an axis of length 0")
+            spec.append((0, length, 1))
+            axes.append(len(shape))
             index.append(part)
-            advanced.append(i)
-            before = kept if before is None else before
-            kept += 1
-    adjacent = not advanced or advanced[-1] - advanced[0] + 1 == len(advanced)
-    position = before or 0 if adjacent else 0
-    return Key(Frozen(basic), tuple(axes), tuple(index), position)
+            shape.append(length)
+    apart = bool(advanced) and advanced[-1] - advanced[0] + 1 > len(advanced)
+    position = 0 if apart else before
+    return Key(tuple(spec), tuple(flips), tuple(shape), tuple(axes), tuple(index), position)
+
+
+def _forward(part: slice, length: int) -> tuple[int, int, int]:
+    """The slice with a positive step that takes the same elements."""
+    taken = range(*part.indices(length))
+    if not taken:
+        return (0, 0, 1)
+    first, last = (taken[0], taken[-1]) if taken.step > 0 else (taken[-1], taken[0])
+    return (first, last + 1, taken.step if taken.step > 0 else -taken.step)
 
 
 def _component(x: Any, part: Any, name: str) -> list[Any]:
@@ -270,50 +293,31 @@ def _component(x: Any, part: Any, name: str) -> list[Any]:
         if kind == "i":
             return [part]
         if kind == "b":
-            return _mask_index(x, part, name)
+            return _mask_index(part)
     raise errors.ArgumentTypeError(
         f"{name}: an index must be an integer, a slice, None, ... or an array of integers or "
         f"booleans, got {getattr(part, 'dtype', type(part).__name__)}"
     )
 
 
-def _mask_index(x: Any, mask: Any, name: str) -> list[Any]:
-    return (
-        list(FUNCTIONS["nonzero"](mask))
-        if len(mask.shape)
-        else [None, FUNCTIONS["nonzero"](reshape_p(mask, shape=(1,)))[0]]
-    )
-
-
-def _is_full(spec: Spec) -> bool:
-    return all(type(s) is slice and s == slice(None) for s in spec)
+def _mask_index(mask: Any) -> list[Any]:
+    if mask.shape:
+        return list(FUNCTIONS["nonzero"](mask))
+    (chosen,) = FUNCTIONS["nonzero"](reshape_p(mask, shape=(1,)))
+    return [None, chosen]  # a 0-d mask selects along a new axis
 
 
 @function
 def getitem(x: Any, key: Any) -> Any:
     """``x[key]``."""
-    basic, axes, index, position = parse(x, key, "x[key]")
-    if not _is_full(basic):
-        x = slice_p(x, spec=basic)
-    if not index:
+    parsed = parse(x, key, "x[key]")
+    x = parsed.read(x)
+    if not parsed.arrays:
         return x
-    _check_static_range(x, axes, index)
+    axes, position = parsed.axes, parsed.position
     x = permute_dims(x, (*axes, *[a for a in range(len(x.shape)) if a not in axes]))
-    y = gather_p(x, *index)
-    lead = len(y.shape) - (len(x.shape) - len(index))
-    return _move_block(y, lead, position)
-
-
-def _check_static_range(x: Any, axes: Shape, index: Sequence[Any]) -> None:
-    for axis, i in zip(axes, index, strict=True):
-        if x.shape[axis] == 0 and size_of(shape_of(i)):
-            raise IndexError("x[key]: an index array on an axis of length 0")
-
-
-def _move_block(y: Any, lead: int, position: int) -> Any:
-    """The first ``lead`` axes of ``y`` moved behind ``position`` others."""
-    if position == 0:
-        return y
+    y = gather_p(x, *parsed.arrays)
+    lead = len(y.shape) - (len(x.shape) - len(axes))
     rest = tuple(range(lead, len(y.shape)))
     return permute_dims(y, (*rest[:position], *range(lead), *rest[position:]))
 
@@ -321,43 +325,28 @@ def _move_block(y: Any, lead: int, position: int) -> Any:
 @function
 def setitem(x: Any, key: Any, value: Any) -> Any:
     """``x`` with ``x[key]`` replaced by ``value``, broadcast and cast to fit."""
-    if is_array(key) and dtype_kind(key) == "b" and _scalar_like(value):
+    if is_array(key) and dtype_kind(key) == "b" and shape_of(value) == ():
         # No integers needed, so that it also works under vmap and while recording.
         mask = reshape_p(key, shape=(*key.shape, *(1,) * (len(x.shape) - len(key.shape))))
         return FUNCTIONS["astype"](where(mask, _cast(value, x), x), x.dtype)
-    basic, axes, index, position = parse(x, key, "x[key] = v")
-    shape = _sliced_shape(x, basic)
-    lead = broadcast_shapes(*[shape_of(i) for i in index])
-    rest = tuple(n for a, n in enumerate(shape) if a not in axes)
-    target = shape if not index else (*rest[:position], *lead, *rest[position:])
-    v = _cast(value, x)
-    v = _drop_leading_ones(v, len(target))
-    try:
-        v = broadcast_to(v, target)
-    except (ValueError, RuntimeError):
+    parsed = parse(x, key, "x[key] = v")
+    axes, position = parsed.axes, parsed.position
+    lead = broadcast_shapes(*[i.shape for i in parsed.arrays])
+    rest = tuple(n for a, n in enumerate(parsed.shape) if a not in axes)
+    target = (*rest[:position], *lead, *rest[position:]) if axes else parsed.shape
+    v = _drop_leading_ones(_cast(value, x), len(target))
+    if broadcast_shapes(tuple(v.shape), target) != target:
         raise errors.ArgumentError(
-            f"x[key] = v: v has shape {shape_of(value)}, which does not broadcast to {target}"
-        ) from None
-    if not index:
-        return slice_put_p(x, v, spec=basic)
-    v = permute_dims(
-        v,
-        (
-            *range(position, position + len(lead)),
-            *range(position),
-            *range(position + len(lead), len(target)),
-        ),
-    )
-    order = (*axes, *[a for a in range(len(shape)) if a not in axes])
-    part = permute_dims(x if _is_full(basic) else slice_p(x, spec=basic), order)
-    part = index_put_p(part, v, *index)
-    inverse = tuple(order.index(a) for a in range(len(order)))
-    part = permute_dims(part, inverse)
-    return part if _is_full(basic) else slice_put_p(x, part, spec=basic)
-
-
-def _scalar_like(value: Any) -> bool:
-    return size_of(shape_of(value)) == 1 and len(shape_of(value)) == 0
+            f"x[key] = v: v has shape {tuple(v.shape)}, which does not broadcast to {target}"
+        )
+    v = broadcast_to(v, target)
+    if not axes:
+        return parsed.write(x, v)
+    end = position + len(lead)
+    v = permute_dims(v, (*range(position, end), *range(position), *range(end, len(target))))
+    order = (*axes, *[a for a in range(len(parsed.shape)) if a not in axes])
+    part = index_put_p(permute_dims(parsed.read(x), order), v, *parsed.arrays)
+    return parsed.write(x, permute_dims(part, inverse_permutation(order)))
 
 
 def _drop_leading_ones(v: Any, ndim: int) -> Any:

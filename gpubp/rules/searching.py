@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gpubp.core.namespace import dtype_kind
-from gpubp.core.registry import function
+from gpubp.core.registry import FUNCTIONS, function
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
 from gpubp.rules.elementwise import not_equal
-from gpubp.rules.families import Discrete
+from gpubp.rules.families import Discrete, full_like
 from gpubp.rules.indexing import getitem, take_along_axis
 from gpubp.rules.manipulation import concat, reshape
 from gpubp.rules.statistical import after_batch, reduced_shape
@@ -102,8 +102,6 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
     if sorter is not None:
         x1 = getitem(x1, sorter)
     if not hasattr(x2, "shape"):
-        from gpubp.rules.families import full_like
-
         x2 = full_like(x1, x2, ())
     return searchsorted_p(x1, x2, side=side)
 
@@ -126,13 +124,6 @@ def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = 
 
 
 # Sets
-
-
-class _Unique(Discrete):
-    multiple_results = True
-
-
-unique_p = _Unique("unique_all")
 
 
 class UniqueAll(NamedTuple):
@@ -160,9 +151,19 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
 
 @function
 def unique_all(x: Any, /) -> UniqueAll:
-    """Distinct elements, where each first stands, where each went, and their counts."""
-    _, indices, inverse, counts = unique_p(x)
-    return UniqueAll(getitem(reshape(x, (-1,)), indices), indices, inverse, counts)
+    """Distinct elements in order, where each first stands, where each went, and their counts."""
+    flat = reshape(x, (-1,))
+    n = flat.shape[0]
+    order = argsort(flat)
+    ordered = getitem(flat, order)
+    fresh = not_equal(getitem(ordered, slice(1, None)), getitem(ordered, slice(None, -1)))
+    first = concat([full_like(fresh, True, (min(n, 1),)), fresh])
+    (starts,) = nonzero(first)
+    indices = getitem(order, starts)
+    rank = FUNCTIONS["cumulative_sum"](FUNCTIONS["astype"](first, order.dtype), axis=0) - 1
+    inverse = reshape(getitem(rank, argsort(order)), tuple(x.shape))
+    counts = diff(starts, append=full_like(starts, n, (1,)))
+    return UniqueAll(getitem(flat, indices), indices, inverse, counts)
 
 
 @function

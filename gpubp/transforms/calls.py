@@ -32,6 +32,8 @@ ARRAY = object()
 class Closed(Trace):
     """Processes every traced operation while it runs, arrays from outside included."""
 
+    enclosing: Closed | None = None
+
     def enter(self, x: Array) -> Any:
         """Payload of an array from outside."""
         raise NotImplementedError
@@ -242,7 +244,7 @@ class SubTape(Primitive):
         self.positions = positions
         self.active = active
 
-    def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:  # type: ignore[override]
+    def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:
         found = iter(pull(self.nodes, self.positions, ct))
         return [next(found) if a else None for a in self.active]
 

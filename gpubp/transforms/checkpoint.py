@@ -50,7 +50,7 @@ class _Recomputed(Primitive):
         self.run = run
         self.active = active
 
-    def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:  # type: ignore[override]
+    def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:
         _, tape = run_linearize(self.run, args, self.active)
         return tape.vjp(needed, ct, y, args, params)
 

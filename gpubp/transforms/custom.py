@@ -41,8 +41,8 @@ class _Custom:
         function.close()
         if function.captured:
             raise errors.DifferentiationError(
-                f"{self.__name__}: a function with custom rules closes over a traced array of shape "
-                f"{function.captured[0].shape}, of which its {rule} knows nothing; pass it as an "
+                f"{self.__name__}: a function with custom rules closes over a traced array of "
+                f"shape {function.captured[0].shape}, of which its {rule} knows nothing; pass it as an "
                 "argument"
             )
         return function
@@ -160,7 +160,8 @@ class custom_vjp(_Custom):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.fwd is None or self.bwd is None:
             raise errors.DifferentiationError(
-                f"{self.__name__}: no reverse rule; attach one with {self.__name__}.defvjp(fwd, bwd)"
+                f"{self.__name__}: no reverse rule; attach one with "
+                f"{self.__name__}.defvjp(fwd, bwd)"
             )
         function = self._function(args, kwargs, "reverse rule")
         residual_tree: list[Any] = []
@@ -174,7 +175,8 @@ class custom_vjp(_Custom):
             return [*out_leaves, *leaves]
 
         def bwd(*arrays: Any) -> list[Any]:
-            assert self.bwd is not None and function.out_tree is not None
+            assert self.bwd is not None
+            assert function.out_tree is not None
             treedef, _ = residual_tree
             n = treedef.num_leaves
             residuals = tree.unflatten(treedef, arrays[:n])
@@ -191,8 +193,8 @@ class custom_vjp(_Custom):
         count = function.treedef.num_children
         if not isinstance(cts, (tuple, list)) or len(cts) != count:
             raise errors.ArgumentError(
-                f"{self.__name__}: bwd must return a tuple with one cotangent (or None) for each of "
-                f"the {count} arguments, got {type(cts).__name__}"
+                f"{self.__name__}: bwd must return a tuple with one cotangent (or None) for each "
+                f"of the {count} arguments, got {type(cts).__name__}"
             )
         leaves: list[Any] = []
         for ct, child in zip(cts, function.treedef.children(), strict=True):
@@ -258,7 +260,7 @@ class _Backward(Primitive):
         self.call = call
         self.residuals = residuals
 
-    def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:  # type: ignore[override]
+    def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:
         full = [zeros_like(e) if c is None else c for c, e in zip(ct, y, strict=True)]
         found = list(self.call.bwd(*self.residuals, *full))
         for x, g, n in zip(args, found, needed, strict=True):
