@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -77,7 +78,7 @@ positive = Elementwise("positive", lambda t, y, x: t)
 pow = Elementwise(
     "pow",
     lambda t, y, a, b: multiply_no_nan(t, _power_slope(a, b)),
-    lambda t, y, a, b: multiply_no_nan(t, y * log(where(a == 0, 1.0, a))))
+    lambda t, y, a, b: multiply_no_nan(t, y * _log_of_base(a)))
 reciprocal = Elementwise(
     "reciprocal", lambda t, y, x: -multiply_no_nan(multiply_no_nan(t, y), y))
 remainder = Elementwise(
@@ -138,6 +139,15 @@ def _power_slope(a: Any, b: Any) -> Any:
     if not hasattr(b, "dtype"):
         return 2 * a if b == 2 else b * a ** (b - 1) if b != 0 else a * 0
     return where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1))
+
+
+def _log_of_base(a: Any) -> Any:
+    """``log(a)``, and 0 at 0, where ``a ** b`` is 0 for every positive ``b``."""
+    if hasattr(a, "dtype"):
+        return log(where(a == 0, 1.0, a))
+    if isinstance(a, complex):
+        return cmath.log(a or 1)
+    return math.log(a) if a > 0 else math.nan if a < 0 else 0.0
 
 
 class _RealLinear(Primitive):
