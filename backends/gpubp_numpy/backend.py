@@ -19,9 +19,11 @@ class NumpyBackend(Backend):
     def __init__(self, device: str | None = None) -> None:
         import numpy as np
 
+        from gpubp_numpy import protocols
         from gpubp_numpy.kernels import KERNELS
 
         self._np = np
+        self._protocols = protocols
         self.kernels = KERNELS
         super().__init__(device)
 
@@ -49,3 +51,12 @@ class NumpyBackend(Backend):
         from gpubp_numpy.blas import blas_in_use
 
         return {"version": self._np.__version__, "BLAS": blas_in_use()}
+
+    def array_ufunc(self, xp: Any, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+        return self._protocols.array_ufunc(xp, ufunc, method, inputs, kwargs)
+
+    def array_function(self, xp: Any, func: Any, args: Any, kwargs: Any) -> Any:
+        return self._protocols.array_function(xp, func, args, kwargs)
+
+    def method(self, xp: Any, name: str) -> Any:
+        return self._protocols.method(xp, name)

@@ -8,10 +8,8 @@ library without one works through :class:`GenericBackend`. No array library is i
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -20,9 +18,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import array_api_compat
 
@@ -33,6 +30,9 @@ from gpubp.errors import (
     NotAnArrayError,
     UnknownBackendError,
 )
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "Backend",
@@ -257,8 +257,10 @@ def _find_by_array(x: Any) -> Backend:
 
 @functools.cache
 def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # a fifth of what importing gpubp would take
+
     found: dict[str, EntryPoint] = {}
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    for entry in entry_points(group=GROUP):
         first = found.setdefault(entry.name, entry)
         if (first.value, _distribution(first)) != (entry.value, _distribution(entry)):
             raise BackendConflictError(
@@ -321,6 +323,8 @@ def _named(name: str, device: str | None) -> Backend:
 
 
 def _unknown(name: str) -> UnknownBackendError:
+    import difflib
+
     known = ", ".join(_entry_points()) or "none, because gpubp is not installed as a distribution"
     close = difflib.get_close_matches(name, _entry_points(), n=1)
     guess = f"; did you mean {close[0]!r}?" if close else "."

@@ -32,25 +32,18 @@ def _sum_or_product(ufunc: np.ufunc) -> Any:
     return reduction
 
 
-_sum = _sum_or_product(np.add)
+def _cumulative(ufunc: np.ufunc) -> Any:
+    accumulate: Any = ufunc.accumulate
 
+    def cumulative(
+        x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+    ) -> Any:
+        if include_initial or axis is None:
+            standard = xp.cumulative_sum if ufunc is np.add else xp.cumulative_prod
+            return standard(x, axis=axis, dtype=dtype, include_initial=include_initial)
+        return accumulate(x, axis, dtype)
 
-def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    if x.dtype.kind not in "fc" or x.dtype.itemsize < 4:  # float16 is summed in float32
-        return xp.mean(x, axis=axis, keepdims=keepdims)
-    total = _sum(x, axis=axis, keepdims=keepdims)
-    return total / (x.size // total.size if total.size else x.shape[axis])
-
-
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    for bound in (min, max):
-        if not (bound is None or type(bound) is float or getattr(bound, "dtype", None) == x.dtype):
-            return xp.clip(x, min, max)
-    if x.dtype.kind != "f":
-        return xp.clip(x, min, max)
-    if min is not None:
-        x = np.maximum(x, min)
-    return x.copy() if max is None and min is None else x if max is None else np.minimum(x, max)
+    return cumulative
 
 
 def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
@@ -58,18 +51,6 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
 
 
 def permute_dims(x: Any, /, axes: Any) -> Any:
-    return x.transpose(axes)
-
-
-def matrix_transpose(x: Any, /) -> Any:
-    return x.mT
-
-
-def moveaxis(x: Any, source: Any, destination: Any, /) -> Any:
-    if type(source) is not int or type(destination) is not int:
-        return xp.moveaxis(x, source, destination)
-    axes = list(range(x.ndim))
-    axes.insert(destination % x.ndim, axes.pop(source))
     return x.transpose(axes)
 
 
@@ -91,44 +72,33 @@ def broadcast_to(x: Any, /, shape: Any) -> Any:
     return view
 
 
-def expand_dims(x: Any, /, *, axis: Any = 0) -> Any:
-    if type(axis) is not int or not -x.ndim - 1 <= axis <= x.ndim:
-        return xp.expand_dims(x, axis=axis)
-    axis %= x.ndim + 1
-    return x.reshape((*x.shape[:axis], 1, *x.shape[axis:]))
-
-
-def squeeze(x: Any, /, axis: Any) -> Any:
-    return x.squeeze(axis)
-
-
 def flip(x: Any, /, *, axis: Any = None) -> Any:
-    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        return xp.flip(x, axis=axis)
-    return x[(slice(None),) * (axis % x.ndim) + (slice(None, None, -1),)]
+    if axis is None:
+        return x[(slice(None, None, -1),) * x.ndim]
+    key = [slice(None)] * x.ndim
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        key[one] = slice(None, None, -1)
+    return x[tuple(key)]
 
 
-def take(x: Any, indices: Any, /, *, axis: Any = None) -> Any:
-    return x.take(indices, axis)
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    return x.astype(dtype, copy=copy)
 
 
 KERNELS = {
     "all": _reduction(np.logical_and),
     "any": _reduction(np.logical_or),
+    "astype": astype,
     "broadcast_to": broadcast_to,
-    "clip": clip,
-    "expand_dims": expand_dims,
+    "cumulative_prod": _cumulative(np.multiply),
+    "cumulative_sum": _cumulative(np.add),
     "flip": flip,
-    "matrix_transpose": matrix_transpose,
+    "matmul": np.matmul,
     "max": _reduction(np.maximum),
-    "mean": mean,
     "min": _reduction(np.minimum),
-    "moveaxis": moveaxis,
     "permute_dims": permute_dims,
     "prod": _sum_or_product(np.multiply),
     "reshape": reshape,
     "sign": np.sign,
-    "squeeze": squeeze,
-    "sum": _sum,
-    "take": take,
+    "sum": _sum_or_product(np.add),
 }

@@ -1,4 +1,4 @@
-"""Reading, adding and writing at index arrays, and slices with negative steps."""
+"""Reading, adding and writing at slices and at index arrays."""
 
 from __future__ import annotations
 
@@ -49,53 +49,40 @@ def _rows(x: Any, v: Any, idx: tuple[Any, ...]) -> tuple[Any, Any, Any]:
     return x.reshape(leading.numel(), *row), rows.reshape(-1), values
 
 
-def getitem(x: Any, key: Any) -> Any:
-    """``x[key]`` where slices may have negative steps."""
-    key = key if isinstance(key, tuple) else (key,)
-    if not any(isinstance(k, slice) and (k.step or 1) < 0 for k in key):
-        return x[key]
-    picks, flips, rest = [slice(None)] * x.ndim, [], []
-    axis = 0
-    for place, k in enumerate(key):
-        if isinstance(k, slice) and (k.step or 1) < 0:
-            picks[axis] = _reversed(k, x.shape[axis])
-            flips.append(axis)
-            k = slice(None)
-        rest.append(k)
-        axis = x.ndim - _axes(key[place + 1 :]) if k is Ellipsis else axis + _axes((k,))
-    return x[tuple(picks)].flip(flips)[tuple(rest)]
+def slice_(x: Any, spec: Any) -> Any:
+    """``x[spec]``, where slices may have negative steps; PyTorch's may not."""
+    forward, flips = _forward(x, spec)
+    return x[forward].flip(flips) if flips else x[forward]
 
 
-def setitem(x: Any, key: Any, v: Any) -> Any:
-    """A copy of ``x`` with ``v`` at ``key``, where slices may have negative steps."""
-    elements = getitem(torch.arange(x.numel(), device=x.device).reshape(x.shape), key)
+def slice_put(x: Any, v: Any, spec: Any) -> Any:
+    """A copy of ``x`` with ``v`` at ``spec``, where slices may have negative steps."""
+    forward, flips = _forward(x, spec)
+    out = x.clone()
     v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
-    while v.ndim > elements.ndim and v.shape[0] == 1:  # NumPy's rule for assignment
-        v = v[0]
-    out = x.clone(memory_format=torch.contiguous_format)
-    out.view(-1)[elements.reshape(-1)] = v.expand(elements.shape).reshape(-1)
+    out[forward] = v.expand(out[forward].shape).flip(flips) if flips else v
     return out
 
 
-def _reversed(key: slice, length: int) -> slice:
-    """The slice of positive step that picks the same elements, the other way round."""
-    picked = range(*key.indices(length))
-    if not picked:
-        return slice(0, 0)
-    return slice(picked[-1], picked[0] + 1, -picked.step)
-
-
-def _axes(key: tuple[Any, ...]) -> int:
-    """How many axes of the array ``key`` speaks of, without an ellipsis in it."""
-    masks = [k for k in key if getattr(k, "dtype", None) == torch.bool]
-    others = [k for k in key if k is not None and k is not Ellipsis]
-    return len(others) + sum(mask.ndim - 1 for mask in masks)
+def _forward(x: Any, spec: Any) -> tuple[tuple[Any, ...], list[int]]:
+    """``spec`` with positive steps, and the axes of its result that must be flipped."""
+    forward, flips = [], []
+    lengths, kept = iter(x.shape), 0
+    for part in spec:
+        length = 1 if part is None else next(lengths)
+        if isinstance(part, slice) and (part.step or 1) < 0:
+            picked = range(*part.indices(length))[::-1]
+            part = slice(picked[0], picked[-1] + 1, picked.step) if picked else slice(0, 0)
+            flips.append(kept)
+        forward.append(part)
+        kept += not isinstance(part, int)
+    return tuple(forward), flips
 
 
 KERNELS = {
     "gather": gather,
-    "getitem": getitem,
     "index_add": index_add,
     "index_put": index_put,
-    "setitem": setitem,
+    "slice": slice_,
+    "slice_put": slice_put,
 }

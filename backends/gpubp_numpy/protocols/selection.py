@@ -1,0 +1,113 @@
+"""Choosing, rounding, comparing; and questions about dtypes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gpubp_numpy.protocols.operands import array, array_like
+
+
+def where(xp: Any, condition: Any, x: Any = None, y: Any = None) -> Any:
+    if x is None and y is None:
+        return xp.nonzero(condition)
+    return xp.where(array(xp, condition), array_like(xp, x), array_like(xp, y))
+
+
+def select(xp: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    result = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        result = where(xp, condition, choice, result)
+    return result
+
+
+def clip(
+    xp: Any, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    low, high = a_min if min is None else min, a_max if max is None else max
+    if low is None and high is None:
+        return xp.asarray(a, copy=True)
+    return xp.clip(a, array_like(xp, low), array_like(xp, high))
+
+
+def round(xp: Any, a: Any, decimals: int = 0) -> Any:
+    return xp.round(a) if decimals == 0 else xp.round(a * 10.0**decimals) / 10.0**decimals
+
+
+def nan_to_num(
+    xp: Any, x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Any:
+    largest = float(xp.finfo(x.dtype).max)
+    x = xp.where(xp.isnan(x), nan, x)
+    x = xp.where(x == math.inf, largest if posinf is None else posinf, x)
+    return xp.where(x == -math.inf, -largest if neginf is None else neginf, x)
+
+
+def angle(xp: Any, z: Any, deg: bool = False) -> Any:
+    # A real number's angle is 0 or pi, and its imaginary part is not defined by the standard.
+    imag = xp.imag(z) if xp.isdtype(z.dtype, "complex floating") else xp.zeros_like(z)
+    real = xp.real(z) if xp.isdtype(z.dtype, "complex floating") else z
+    return xp.atan2(imag, real) * (180 / math.pi if deg else 1.0)
+
+
+def real(xp: Any, val: Any) -> Any:
+    return xp.real(val) if xp.isdtype(val.dtype, "complex floating") else val
+
+
+def imag(xp: Any, val: Any) -> Any:
+    is_complex = xp.isdtype(val.dtype, "complex floating")
+    return xp.imag(val) if is_complex else xp.zeros_like(val)
+
+
+def sinc(xp: Any, x: Any) -> Any:
+    at_zero = x == 0
+    angle = math.pi * xp.where(at_zero, 1.0, x)
+    return xp.where(at_zero, 1.0, xp.sin(angle) / angle)
+
+
+def isclose(xp: Any, a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Any:
+    a, b = array_like(xp, a), array_like(xp, b)
+    near = xp.abs(xp.subtract(a, b)) <= atol + rtol * xp.abs(xp.asarray(b))
+    return xp.logical_or(xp.equal(a, b), xp.logical_and(near, xp.isfinite(xp.asarray(b))))
+
+
+def allclose(xp: Any, a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    return bool(xp.all(isclose(xp, a, b, rtol, atol)))
+
+
+def array_equal(xp: Any, a1: Any, a2: Any) -> bool:
+    a1, a2 = array(xp, a1), array(xp, a2)
+    return a1.shape == a2.shape and bool(xp.all(xp.equal(a1, a2)))
+
+
+def isin(xp: Any, element: Any, test_elements: Any, *, invert: bool = False) -> Any:
+    return xp.isin(element, array(xp, test_elements), invert=invert)
+
+
+def iscomplexobj(xp: Any, x: Any) -> bool:
+    return xp.isdtype(x.dtype, "complex floating")
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.allclose: allclose,
+    np.angle: angle,
+    np.around: round,
+    np.array_equal: array_equal,
+    np.clip: clip,
+    np.fix: lambda xp, x: xp.trunc(x),
+    np.imag: imag,
+    np.isclose: isclose,
+    np.iscomplexobj: iscomplexobj,
+    np.isin: isin,
+    np.isrealobj: lambda xp, x: not iscomplexobj(xp, x),
+    np.nan_to_num: nan_to_num,
+    np.real: real,
+    np.result_type: lambda xp, *args: xp.result_type(*args),
+    np.round: round,
+    np.select: select,
+    np.sinc: sinc,
+    np.where: where,
+}
