@@ -66,8 +66,8 @@ def normal(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     """Normal numbers of mean 0 and variance 1, by Box and Muller's transform.
 
     From the same bits ``log``, ``cos``, ``sin`` and ``sqrt`` of two libraries make results that
-    differ by at most 8 units in the last place (4 is the most seen among 10**6). The largest magnitude is
-    ``sqrt(2 log 2**31)`` = 6.55 in float32, 9.34 in float64.
+    differ by at most 8 units in the last place; 4 is the most seen among 10**6. The largest
+    magnitude is ``sqrt(2 log 2**31)`` = 6.55 in float32, 9.34 in float64.
 
     Args:
         key: a key; an array of keys gives ``key.shape[:-1] + shape``.

@@ -74,7 +74,8 @@ def test_categorical_under_vmap(library, make_key):
 def noisy(scale, k):
     """A loss whose noise comes from a key that is an argument."""
     xp = gpubp.array_namespace(scale)
-    first, second = split(k)
+    keys = split(k)
+    first, second = keys[0, :], keys[1, :]
     return xp.sum(scale * normal(first, (5,), scale.dtype)) + uniform(second, (), scale.dtype)
 
 
