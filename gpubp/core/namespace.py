@@ -120,7 +120,7 @@ _namespace_by_type: dict[type, Namespace] = {}  # for libraries whose arrays hav
 
 def namespace_for(backend: Backend, device: Any) -> Namespace:
     """The one namespace of traced arrays of ``backend`` on ``device``."""
-    key = (backend.name, device)
+    key = (backend.name, backend.device_name(device))  # CuPy's devices have no hash
     found = _namespaces.get(key)
     if found is None:
         found = _namespaces[key] = Namespace(backend, device)

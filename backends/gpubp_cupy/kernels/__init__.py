@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels import indexing, partials
+from gpubp_cupy.kernels import indexing, partials, random
 
-KERNELS: dict[str, Callable[..., Any]] = {**indexing.KERNELS, **partials.KERNELS}
+KERNELS: dict[str, Callable[..., Any]] = {
+    **indexing.KERNELS,
+    **partials.KERNELS,
+    **random.KERNELS,
+}

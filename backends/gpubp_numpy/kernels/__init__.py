@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_numpy.kernels import indexing, partials, standard
+from gpubp_numpy.kernels import indexing, partials, random, standard
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **standard.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,
+    **random.KERNELS,
 }
