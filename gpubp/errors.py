@@ -57,8 +57,20 @@ class ArgumentError(GpubpError, ValueError):
     """An argument's value is wrong."""
 
 
+class ShapeError(ArgumentError):
+    """An array's shape does not fit; the message names the argument and the shapes."""
+
+
 class ArgumentTypeError(GpubpError, TypeError):
     """An argument's type is wrong."""
+
+
+class FrozenModuleError(GpubpError, AttributeError):
+    """A module was changed after its ``__init__``."""
+
+
+class ModuleFieldError(GpubpError, AttributeError):
+    """A module's ``__init__`` set a field that the class doesn't declare, or left one unset."""
 
 
 class DifferentiationError(GpubpError, TypeError):

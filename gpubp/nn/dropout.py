@@ -1,0 +1,41 @@
+"""Dropout: the one layer whose randomness is asked for at every call, by an explicit key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpubp import random
+from gpubp.core import array_namespace
+from gpubp.errors import ArgumentError
+from gpubp.nn.module import Module, field
+from gpubp.typing import Array
+
+
+class Dropout(Module):
+    """Each element becomes zero with probability ``rate``; the others grow by 1 / (1 - rate).
+
+    Without a key (inference) the input comes back as it is. Srivastava et al., JMLR 15 (2014).
+    Raises :class:`~gpubp.errors.ArgumentError` unless 0 <= rate < 1.
+
+    >>> import numpy as np
+    >>> from gpubp import nn, random
+    >>> drop = nn.Dropout(0.5)
+    >>> x = np.ones(4, dtype=np.float32)
+    >>> drop(x) is x
+    True
+    >>> sorted(set(drop(x, key=random.key(0)).tolist()) | {0.0, 2.0})
+    [0.0, 2.0]
+    """
+
+    rate: float = field(static=True)
+
+    def __init__(self, rate: float = 0.5) -> None:
+        if not 0 <= rate < 1:
+            raise ArgumentError(f"Dropout: rate is {rate}; it must be at least 0 and below 1.")
+        self.rate = rate
+
+    def __call__(self, x: Array, *, key: Any = None) -> Array:
+        if key is None or self.rate == 0:
+            return x
+        keep = random.bernoulli(key, 1 - self.rate, tuple(x.shape))
+        return array_namespace(x).where(keep, x / (1 - self.rate), 0)

@@ -1,0 +1,74 @@
+"""Layer normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gpubp.core import array_namespace
+from gpubp.errors import ArgumentError, ShapeError
+from gpubp.nn.initialisers import ones, zeros
+from gpubp.nn.module import Module, field
+from gpubp.typing import Array
+
+
+class LayerNorm(Module):
+    """Zero mean and unit variance over the last axes, then an elementwise scale and shift.
+
+    ``shape`` (an int or a sequence) is that of the normalised axes, and of ``weight`` (ones) and
+    ``bias`` (zeros). ``key`` only decides where these live: nothing is drawn. ``affine=False``
+    goes without them and needs no key. The variance is the biased one and ``epsilon`` is added to
+    it (Ba et al., arXiv:1607.06450), so that a constant input gives zeros and finite derivatives.
+
+    Raises :class:`~gpubp.errors.ShapeError` when x's last axes are not ``shape``, and
+    :class:`~gpubp.errors.ArgumentError` for an epsilon that is not positive or a missing key.
+
+    >>> import numpy as np
+    >>> from gpubp import nn
+    >>> nn.LayerNorm(2, affine=False)(np.asarray([[1.0, 3.0], [5.0, 5.0]])).round(3)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    """
+
+    weight: Array | None
+    bias: Array | None
+    shape: tuple[int, ...] = field(static=True)
+    epsilon: float = field(static=True)
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        *,
+        key: Any = None,
+        epsilon: float = 1e-5,
+        affine: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        if epsilon <= 0:
+            raise ArgumentError(
+                f"LayerNorm: epsilon is {epsilon}; it must be positive, or a constant input would "
+                "be divided by zero."
+            )
+        if affine and key is None:
+            raise ArgumentError(
+                "LayerNorm: key is missing; it decides the backend and device of weight and bias. "
+                "Remedy: pass key=gpubp.random.key(seed), or affine=False."
+            )
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.epsilon = epsilon
+        self.weight = ones(key, self.shape, dtype) if affine else None
+        self.bias = zeros(key, self.shape, dtype) if affine else None
+
+    def __call__(self, x: Array) -> Array:
+        count = len(self.shape)
+        if x.ndim < count or tuple(x.shape[x.ndim - count :]) != self.shape:
+            raise ShapeError(
+                f"LayerNorm: x has shape {tuple(x.shape)}, but must end in the layer's shape "
+                f"{self.shape}."
+            )
+        xp = array_namespace(x, self.weight, self.bias)
+        axes = tuple(range(-count, 0))
+        centred = xp.subtract(x, xp.mean(x, axis=axes, keepdims=True))
+        variance = xp.mean(centred * centred, axis=axes, keepdims=True)
+        y = centred / xp.sqrt(variance + self.epsilon)
+        return y if self.weight is None else y * self.weight + self.bias

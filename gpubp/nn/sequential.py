@@ -1,0 +1,117 @@
+"""Layers in a row, and the small pieces that fit between them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from gpubp import random
+from gpubp.core import array_namespace
+from gpubp.errors import ArgumentTypeError, ShapeError
+from gpubp.nn.module import Module, field
+from gpubp.typing import Array
+
+
+class Identity(Module):
+    """The input, unchanged: a placeholder for a layer.
+
+    >>> Identity()(3.0)
+    3.0
+    """
+
+    def __call__(self, x: Array) -> Array:
+        return x
+
+
+class Lambda(Module):
+    """A function without parameters as a layer.
+
+    >>> from gpubp import nn
+    >>> Lambda(nn.relu)
+    Lambda(function=relu)
+    """
+
+    function: Callable[[Array], Array] = field(static=True)
+
+    def __call__(self, x: Array) -> Array:
+        return self.function(x)
+
+
+class Flatten(Module):
+    """The last ``axes`` axes as one: with the default 3, (..., C, H, W) to (..., C * H * W).
+
+    Counted from the end, so that it means the same for one example and for a batch.
+    Raises :class:`~gpubp.errors.ShapeError` for an array with fewer axes.
+
+    >>> import numpy as np
+    >>> Flatten()(np.zeros((10, 3, 4, 4))).shape
+    (10, 48)
+    """
+
+    axes: int = field(static=True, default=3)
+
+    def __call__(self, x: Array) -> Array:
+        if x.ndim < self.axes:
+            raise ShapeError(
+                f"Flatten: x has shape {tuple(x.shape)}, fewer than {self.axes} axes. "
+                "Remedy: Flatten(axes=...) for another number of axes."
+            )
+        keep = x.ndim - self.axes
+        shape = tuple(x.shape)
+        return array_namespace(x).reshape(x, (*shape[:keep], math.prod(shape[keep:])))
+
+
+class Sequential(Module):
+    """One layer after the other; functions such as ``nn.relu`` stand among them as they are.
+
+    A random ``key`` is split among the layers whose call takes one (``Dropout`` and the like);
+    without it they are in inference mode.
+    Raises :class:`~gpubp.errors.ArgumentTypeError` for something that can't be called.
+
+    >>> from gpubp import nn, random
+    >>> k1, k2 = random.split(random.key(0), 2)
+    >>> model = nn.Sequential([nn.Linear(4, 8, key=k1), nn.tanh, nn.Linear(8, 2, key=k2)])
+    >>> len(model), model[1]
+    (3, Lambda(function=tanh))
+    """
+
+    layers: tuple[Any, ...]
+
+    def __init__(self, layers: Sequence[Callable[..., Array]]) -> None:
+        for index, layer in enumerate(layers):
+            if not callable(layer):
+                raise ArgumentTypeError(
+                    f"Sequential: layers[{index}] is {layer!r}, which can't be called."
+                )
+        # A bare function as a field would be a leaf of the tree, and no array.
+        self.layers = tuple(x if isinstance(x, Module) else Lambda(x) for x in layers)
+
+    def __call__(self, x: Array, *, key: Any = None) -> Array:
+        if key is None:
+            for layer in self.layers:
+                x = layer(x)
+            return x
+        random_layers = [takes_key(type(layer)) for layer in self.layers]
+        keys = iter(random.split(key, max(sum(random_layers), 1)))
+        for layer, is_random in zip(self.layers, random_layers, strict=True):
+            x = layer(x, key=next(keys)) if is_random else layer(x)
+        return x
+
+    def __getitem__(self, index: int) -> Any:
+        return self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+
+@functools.cache
+def takes_key(layer: type) -> bool:
+    """Whether calling an instance of this class takes a random key by keyword."""
+    parameters = inspect.signature(layer.__call__).parameters  # type: ignore[operator]
+    return "key" in parameters and parameters["key"].kind is not inspect.Parameter.VAR_KEYWORD

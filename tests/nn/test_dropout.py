@@ -1,0 +1,50 @@
+"""Dropout: nothing without a key, unbiased with one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gpubp
+from gpubp import errors, nn, random
+from gpubp.core import tree
+
+
+def test_inference_is_the_identity() -> None:
+    x = np.ones(3)
+    assert nn.Dropout(0.5)(x) is x
+    assert nn.Dropout(0.0)(x, key=random.key(0)) is x
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rate", [0.25, 0.8])
+def test_training_keeps_the_mean(rate: float, dtype) -> None:
+    x = np.ones(20_000, dtype=dtype)
+    y = nn.Dropout(rate)(x, key=random.key(0))
+    assert y.dtype == dtype
+    assert set(np.unique(y)) == {dtype(0), dtype(1) / dtype(1 - rate)}
+    assert y.mean() == pytest.approx(1, abs=0.05)
+    assert (y == 0).mean() == pytest.approx(rate, abs=0.02)
+
+
+def test_one_key_one_mask() -> None:
+    x, drop = np.ones(100), nn.Dropout(0.5)
+    np.testing.assert_array_equal(drop(x, key=random.key(3)), drop(x, key=random.key(3)))
+    assert not np.array_equal(drop(x, key=random.key(3)), drop(x, key=random.key(4)))
+
+
+def test_gradient_goes_where_the_values_went() -> None:
+    drop, key = nn.Dropout(0.5), random.key(0)
+    x = np.arange(1.0, 9.0)
+    gradient = gpubp.grad(lambda x: drop(x, key=key).sum())(x)
+    np.testing.assert_array_equal(gradient, drop(x, key=key) / x)
+
+
+def test_it_has_no_arrays() -> None:
+    assert tree.leaves(nn.Dropout(0.5)) == []
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
+def test_wrong_rates(rate: float) -> None:
+    with pytest.raises(errors.ArgumentError, match=r"Dropout: rate is .*; it must be at least 0"):
+        nn.Dropout(rate)

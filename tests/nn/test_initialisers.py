@@ -1,0 +1,50 @@
+"""Initialisers: their moments, and the fans they are computed from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gpubp import errors, random
+from gpubp.nn import initialisers
+
+SHAPE = (120, 60, 3, 2)
+FAN_IN, FAN_OUT = 360, 720
+
+
+@pytest.mark.parametrize(
+    ("name", "variance"),
+    [
+        ("glorot_uniform", 2 / (FAN_IN + FAN_OUT)),
+        ("glorot_normal", 2 / (FAN_IN + FAN_OUT)),
+        ("he_uniform", 2 / FAN_IN),
+        ("he_normal", 2 / FAN_IN),
+        ("lecun_uniform", 1 / FAN_IN),
+        ("lecun_normal", 1 / FAN_IN),
+        ("default_weight", 1 / (3 * FAN_IN)),
+    ],
+)
+@pytest.mark.parametrize("dtype", [None, np.float64])
+def test_moments(name: str, variance: float, dtype) -> None:
+    values = getattr(initialisers, name)(random.key(1), SHAPE, dtype)
+    assert values.shape == SHAPE
+    assert values.dtype == (dtype or np.float32)
+    assert values.mean() == pytest.approx(0, abs=4 * math.sqrt(variance / values.size))
+    assert values.var() == pytest.approx(variance, rel=0.03)
+    if "normal" not in name:
+        assert np.abs(values).max() <= math.sqrt(3 * variance) * (1 + 1e-6)
+
+
+def test_constants() -> None:
+    np.testing.assert_array_equal(initialisers.zeros(random.key(0), (2, 3), None), np.zeros((2, 3)))
+    np.testing.assert_array_equal(initialisers.ones(random.key(0), (2,), np.float64), np.ones(2))
+    assert initialisers.constant(0.1)(random.key(0), (2,), None).tolist() == [np.float32(0.1)] * 2
+
+
+def test_fans() -> None:
+    assert initialisers.fans((5, 7)) == (7, 5)
+    assert initialisers.fans(SHAPE) == (FAN_IN, FAN_OUT)
+    with pytest.raises(errors.ShapeError, match=r"fans: shape \(3,\) has no fan-in"):
+        initialisers.fans((3,))
