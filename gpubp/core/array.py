@@ -133,7 +133,10 @@ class Array:
     def __format__(self, spec: str) -> str:
         if not spec:
             return repr(self)
-        return format(_value(self, "format"), spec)
+        value = _value(self, "format")
+        if self.shape:
+            return format(repr(value), spec)
+        return format(_NUMBERS[dtype_kind(value)](value), spec)
 
     # Sequence behaviour
 
@@ -270,6 +273,9 @@ def _install_operators() -> None:
 _install_operators()
 
 
+_NUMBERS: dict[str, Any] = {"b": bool, "i": int, "f": float, "c": complex}
+
+
 def is_operand(x: Any) -> bool:
     """Whether ``x`` may stand beside a traced array in an expression."""
     kind = type(x)
@@ -323,4 +329,4 @@ def _conversion_error(operation: str) -> errors.ConversionError:
 
 
 # At the end, because a namespace's functions take and return arrays: the one cycle of the core.
-from gpubp.core.namespace import is_array, is_inexact, namespace_of  # noqa: E402
+from gpubp.core.namespace import dtype_kind, is_array, is_inexact, namespace_of  # noqa: E402
