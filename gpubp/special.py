@@ -131,8 +131,8 @@ def _slope(t: Array, x: Array) -> Array:
 # Primitives, because the derivatives of an approximation are worse approximations, and because a
 # backend may have faster kernels of these names.
 # fmt: off
-erf_p = Elementwise("erf", lambda t, y, x: _slope(t, x), reference=_erf, public=False)
-erfc_p = Elementwise("erfc", lambda t, y, x: -_slope(t, x), reference=_erfc, public=False)
+erf_p = Elementwise("erf", lambda t, x: _slope(t, x), reference=_erf, public=False)
+erfc_p = Elementwise("erfc", lambda t, x: -_slope(t, x), reference=_erfc, public=False)
 # fmt: on
 
 

@@ -323,8 +323,7 @@ def _discrete_value(x: Array, operation: str) -> Any:
 def _conversion_error(operation: str) -> errors.ConversionError:
     return errors.ConversionError(
         f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; "
-        "stay with functions of xp = x.__array_namespace__(), or take gpubp.stop_gradient's value out "
-        "through has_aux=True"
+        "stay with functions of xp = x.__array_namespace__(), or return the value with has_aux=True"
     )
 
 

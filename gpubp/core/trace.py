@@ -107,9 +107,11 @@ def alike(values: Sequence[Any]) -> list[Any]:
 
     A raw array's own operator need not know what a traced one is.
     """
-    return [
-        Array(x, EVALUATION, None)
-        if hasattr(x, "dtype") and type(x) not in (Array, ShapeDtype)
-        else x
-        for x in values
-    ]
+    return [_traced(x) for x in values]
+
+
+def _traced(x: Any) -> Any:
+    if type(x) in (tuple, list):
+        return type(x)(_traced(e) for e in x)
+    raw = hasattr(x, "dtype") and type(x) not in (Array, ShapeDtype)
+    return Array(x, EVALUATION, None) if raw else x

@@ -1,6 +1,8 @@
 """Element-wise functions, in the standard's order: a row is a function and its partials.
 
-``y`` is the result. Partials that can be infinite go through ``multiply_no_nan`` and
+A partial is the linear map ``t -> d * t``, and names what else it needs: the result ``y``, the
+argument ``x`` of a function of one, ``a`` and ``b`` of a function of two. Nothing else is kept for
+the way back. Partials that can be infinite go through ``multiply_no_nan`` and
 ``divide_no_nan``, so that a zero tangent or cotangent stays zero: that is what makes
 ``where(x > 0, log(x), 0)`` differentiable at 0. Ties in ``maximum`` are shared equally.
 """
@@ -21,83 +23,83 @@ from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtyp
 # fmt: off
 multiply_no_nan = Elementwise(  # a * b, and 0 where a is 0 whatever b is
     "multiply_no_nan",
-    lambda t, y, a, b: multiply_no_nan(t, b),
-    lambda t, y, a, b: multiply_no_nan(t, a),
+    lambda t, b: multiply_no_nan(t, b),
+    lambda t, a: multiply_no_nan(t, a),
     reference=lambda xp, a, b: xp.where(a == 0, 0.0, a * b), public=False)
 divide_no_nan = Elementwise(  # a / b, and 0 where a is 0 whatever b is
     "divide_no_nan",
-    lambda t, y, a, b: divide_no_nan(t, b),
-    lambda t, y, a, b: -divide_no_nan(multiply_no_nan(t, y), b),
+    lambda t, b: divide_no_nan(t, b),
+    lambda t, y, b: -divide_no_nan(multiply_no_nan(t, y), b),
     reference=lambda xp, a, b: xp.where(a == 0, 0.0, a / b), public=False)
 
-acos = Elementwise("acos", lambda t, y, x: divide_no_nan(-t, sqrt(1 - x * x)))
-acosh = Elementwise("acosh", lambda t, y, x: divide_no_nan(t, sqrt(x - 1) * sqrt(x + 1)))
-add = Elementwise("add", lambda t, y, a, b: t, lambda t, y, a, b: t)
-asin = Elementwise("asin", lambda t, y, x: divide_no_nan(t, sqrt(1 - x * x)))
-asinh = Elementwise("asinh", lambda t, y, x: divide_no_nan(t, sqrt(x * x + 1)))
-atan = Elementwise("atan", lambda t, y, x: divide_no_nan(t, 1 + x * x))
+acos = Elementwise("acos", lambda t, x: divide_no_nan(-t, sqrt(1 - x * x)))
+acosh = Elementwise("acosh", lambda t, x: divide_no_nan(t, sqrt(x - 1) * sqrt(x + 1)))
+add = Elementwise("add", lambda t: t, lambda t: t)
+asin = Elementwise("asin", lambda t, x: divide_no_nan(t, sqrt(1 - x * x)))
+asinh = Elementwise("asinh", lambda t, x: divide_no_nan(t, sqrt(x * x + 1)))
+atan = Elementwise("atan", lambda t, x: divide_no_nan(t, 1 + x * x))
 atan2 = Elementwise(
     "atan2",
-    lambda t, y, a, b: divide_no_nan(t * b, a * a + b * b),
-    lambda t, y, a, b: divide_no_nan(-t * a, a * a + b * b))
-atanh = Elementwise("atanh", lambda t, y, x: divide_no_nan(t, 1 - x * x))
+    lambda t, a, b: divide_no_nan(t * b, a * a + b * b),
+    lambda t, a, b: divide_no_nan(-t * a, a * a + b * b))
+atanh = Elementwise("atanh", lambda t, x: divide_no_nan(t, 1 - x * x))
 copysign = Elementwise(
     "copysign", lambda t, y, a, b: where(signbit(a) == signbit(to_array(b, y)), t, -t), None)
-cos = Elementwise("cos", lambda t, y, x: -t * sin(x))
-cosh = Elementwise("cosh", lambda t, y, x: multiply_no_nan(t, sinh(x)))
+cos = Elementwise("cos", lambda t, x: -t * sin(x))
+cosh = Elementwise("cosh", lambda t, x: multiply_no_nan(t, sinh(x)))
 divide = Elementwise(
     "divide",
-    lambda t, y, a, b: _over(t, b),
-    lambda t, y, a, b: -divide_no_nan(multiply_no_nan(t, y), b))
-exp = Elementwise("exp", lambda t, y, x: multiply_no_nan(t, y))
-expm1 = Elementwise("expm1", lambda t, y, x: multiply_no_nan(t, exp(x)))
+    lambda t, b: _over(t, b),
+    lambda t, y, b: -divide_no_nan(multiply_no_nan(t, y), b))
+exp = Elementwise("exp", lambda t, y: multiply_no_nan(t, y))
+expm1 = Elementwise("expm1", lambda t, x: multiply_no_nan(t, exp(x)))
 hypot = Elementwise(
     "hypot",
-    lambda t, y, a, b: divide_no_nan(t * a, y),
-    lambda t, y, a, b: divide_no_nan(t * b, y))
-log = Elementwise("log", lambda t, y, x: divide_no_nan(t, x))
-log1p = Elementwise("log1p", lambda t, y, x: divide_no_nan(t, 1 + x))
-log2 = Elementwise("log2", lambda t, y, x: divide_no_nan(t, x * math.log(2)))
-log10 = Elementwise("log10", lambda t, y, x: divide_no_nan(t, x * math.log(10)))
+    lambda t, y, a: divide_no_nan(t * a, y),
+    lambda t, y, b: divide_no_nan(t * b, y))
+log = Elementwise("log", lambda t, x: divide_no_nan(t, x))
+log1p = Elementwise("log1p", lambda t, x: divide_no_nan(t, 1 + x))
+log2 = Elementwise("log2", lambda t, x: divide_no_nan(t, x * math.log(2)))
+log10 = Elementwise("log10", lambda t, x: divide_no_nan(t, x * math.log(10)))
 logaddexp = Elementwise(
     "logaddexp",
-    lambda t, y, a, b: t * exp(a - where(y == -math.inf, 0.0, y)),
-    lambda t, y, a, b: t * exp(b - where(y == -math.inf, 0.0, y)))
+    lambda t, y, a: t * exp(a - where(y == -math.inf, 0.0, y)),
+    lambda t, y, b: t * exp(b - where(y == -math.inf, 0.0, y)))
 maximum = Elementwise(
     "maximum",
-    lambda t, y, a, b: t * _share(a > b, a == b, y),
-    lambda t, y, a, b: t * _share(b > a, a == b, y))
+    lambda t, a, b: _share(t, a > b, a == b),
+    lambda t, a, b: _share(t, b > a, a == b))
 minimum = Elementwise(
     "minimum",
-    lambda t, y, a, b: t * _share(a < b, a == b, y),
-    lambda t, y, a, b: t * _share(b < a, a == b, y))
+    lambda t, a, b: _share(t, a < b, a == b),
+    lambda t, a, b: _share(t, b < a, a == b))
 multiply = Elementwise(
-    "multiply", lambda t, y, a, b: _times(t, b), lambda t, y, a, b: _times(t, a))
-negative = Elementwise("negative", lambda t, y, x: -t)
-nextafter = Elementwise("nextafter", lambda t, y, a, b: t, None)
-positive = Elementwise("positive", lambda t, y, x: t)
+    "multiply", lambda t, b: _times(t, b), lambda t, a: _times(t, a))
+negative = Elementwise("negative", lambda t: -t)
+nextafter = Elementwise("nextafter", lambda t: t, None)
+positive = Elementwise("positive", lambda t: t)
 pow = Elementwise(
     "pow",
-    lambda t, y, a, b: multiply_no_nan(t, _power_slope(a, b)),
-    lambda t, y, a, b: multiply_no_nan(t, y * _log_or_zero(a, y)))
+    lambda t, a, b: multiply_no_nan(t, _power_slope(a, b)),
+    lambda t, y, a: multiply_no_nan(t, y * _log_or_zero(a, y)))
 reciprocal = Elementwise(
-    "reciprocal", lambda t, y, x: -multiply_no_nan(multiply_no_nan(t, y), y))
+    "reciprocal", lambda t, y: -multiply_no_nan(multiply_no_nan(t, y), y))
 remainder = Elementwise(
-    "remainder", lambda t, y, a, b: t, lambda t, y, a, b: -t * floor_divide(a, b))
-sin = Elementwise("sin", lambda t, y, x: t * cos(x))
-sinh = Elementwise("sinh", lambda t, y, x: multiply_no_nan(t, cosh(x)))
-sqrt = Elementwise("sqrt", lambda t, y, x: divide_no_nan(t, 2 * y))
-square = Elementwise("square", lambda t, y, x: t * (2 * x))
-subtract = Elementwise("subtract", lambda t, y, a, b: t, lambda t, y, a, b: -t)
-tan = Elementwise("tan", lambda t, y, x: multiply_no_nan(t, 1 + y * y))
-tanh = Elementwise("tanh", lambda t, y, x: t * (1 - y * y))
+    "remainder", lambda t: t, lambda t, a, b: -t * floor_divide(a, b))
+sin = Elementwise("sin", lambda t, x: t * cos(x))
+sinh = Elementwise("sinh", lambda t, x: multiply_no_nan(t, cosh(x)))
+sqrt = Elementwise("sqrt", lambda t, y: divide_no_nan(t, 2 * y))
+square = Elementwise("square", lambda t, x: t * (2 * x))
+subtract = Elementwise("subtract", lambda t: t, lambda t: -t)
+tan = Elementwise("tan", lambda t, y: multiply_no_nan(t, 1 + y * y))
+tanh = Elementwise("tanh", lambda t, y: t * (1 - y * y))
 where = Elementwise(
-    "where", None, lambda t, y, c, a, b: where(c, t, 0.0), lambda t, y, c, a, b: where(c, 0.0, t))
+    "where", None, lambda t, c: where(c, t, 0.0), lambda t, c: where(c, 0.0, t))
 
 # sqrt with slope 0 at 0: the root in norms and standard deviations, whose minimum is there.
 norm_root = Elementwise(
     "norm_root",
-    lambda t, y, x: where(y == 0, 0.0, t) / where(y == 0, 1.0, 2 * y),
+    lambda t, y: where(y == 0, 0.0, t) / where(y == 0, 1.0, 2 * y),
     reference=lambda xp, x: xp.sqrt(x), public=False)
 # fmt: on
 
@@ -132,8 +134,8 @@ sign_real = Elementwise("sign_real", None, reference=lambda xp, x: xp.sign(x), p
 # fmt: on
 
 
-def _share(wins: Any, ties: Any, y: Any) -> Any:
-    return where(ties, full_like(y, 0.5, shape=()), where(wins, full_like(y, 1.0, shape=()), 0.0))
+def _share(t: Any, wins: Any, ties: Any) -> Any:
+    return where(ties, t / 2, where(wins, t, 0.0))
 
 
 def _times(t: Any, d: Any) -> Any:
@@ -153,7 +155,7 @@ def _log_or_zero(a: Any, like: Any) -> Any:
 def _power_slope(a: Any, b: Any) -> Any:
     if not hasattr(b, "dtype"):
         return 2 * a if b == 2 else b * a ** (b - 1) if b != 0 else a * 0
-    return where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1))
+    return where(b == 0, 0.0, b * a ** where(b == 0, 1, b - 1))
 
 
 class _RealLinear(Primitive):
@@ -196,7 +198,7 @@ conj = _RealLinear("conj", lambda t, y, x: conj(t), lambda ct, y, x: conj(ct))
 imag = _RealLinear("imag", lambda t, y, x: imag(t), lambda ct, y, x: _as(ct, x) * -1j)
 real = _RealLinear("real", lambda t, y, x: real(t), lambda ct, y, x: _as(ct, x))
 abs_real = Elementwise(
-    "abs_real", lambda t, y, x: t * sign(x), reference=lambda xp, x: xp.abs(x), public=False
+    "abs_real", lambda t, x: t * sign(x), reference=lambda xp, x: xp.abs(x), public=False
 )
 
 

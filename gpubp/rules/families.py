@@ -1,7 +1,7 @@
 """Families of primitives: rules of shape, differentiation and batching shared by many rows.
 
-A partial derivative is stated as the linear map ``(t, y, *args) -> d * t``: applied to a tangent
-it is the forward rule, applied to a cotangent (and summed over broadcast axes) its transpose.
+A partial derivative is stated as the linear map ``t -> d * t``: applied to a tangent it is the
+forward rule, applied to a cotangent (and summed over broadcast axes) its transpose.
 Nothing is conjugated: a VJP is the transpose of the JVP under ``sum(ct * t)``.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gpubp.core.abstract import ShapeDtype
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
@@ -78,9 +78,27 @@ def batch_last(x: Any, ndim: int) -> Any:
     return PRIMITIVES["reshape"](x, shape=(shape[0], *(1,) * missing, *shape[1:]))
 
 
+def shape_only(x: Any) -> Any:
+    """Shape and dtype of ``x``, for a tape that needs no more of it."""
+    return x if type(x) in SCALARS else ShapeDtype(x.shape, x.dtype, namespace_of(x))
+
+
 def materialize(x: Any, batched: bool, size: int) -> Any:
     """``x`` with the batch as axis 0, repeated if it had none."""
     return x if batched else PRIMITIVES["broadcast_to"](x, shape=(size, *shape_of(x)))
+
+
+RESULT = -1  # position of the result behind the arguments
+_LETTERS = {1: "x", 2: "ab", 3: "cab"}
+
+
+def _operands(partial: Partial | None, arity: int) -> tuple[int, ...]:
+    """Positions of the values that a partial names after ``t``."""
+    if partial is None:
+        return ()
+    code = partial.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    return tuple(RESULT if name == "y" else _LETTERS[arity].index(name) for name in names)
 
 
 class Elementwise(Primitive):
@@ -88,7 +106,9 @@ class Elementwise(Primitive):
 
     Args:
         name: the function.
-        *partials: one linear map per argument; ``None`` where the derivative is zero.
+        *partials: one linear map per argument; ``None`` where the derivative is zero. After ``t``
+            a map names the values that it needs: ``y`` is the result, the arguments are ``x``; or
+            ``a, b``; or ``c, a, b``.
         reference: see :class:`Primitive`.
         public: whether users see it in the namespace.
     """
@@ -102,6 +122,7 @@ class Elementwise(Primitive):
     ) -> None:
         super().__init__(name, reference)
         self.partials = partials
+        self.operands = tuple(_operands(partial, len(partials)) for partial in partials)
         self.differentiable = any(partials)  # type: ignore[misc]
         if public:
             FUNCTIONS[name] = self
@@ -113,21 +134,33 @@ class Elementwise(Primitive):
 
     def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         total = None
-        for partial, t in zip(self.partials, tangents, strict=False):
+        values = (*args, y)
+        for partial, operands, t in zip(self.partials, self.operands, tangents, strict=True):
             if t is not None and partial is not None:
-                term = partial(t, y, *args, **params)
+                term = partial(t, *[values[i] for i in operands])
                 total = term if total is None else PRIMITIVES["add"](total, term)
         return None if total is None else like_result(total, y)
 
     def vjp(
         self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
+        values = (*args, y)
         return [
             None
             if n is None or partial is None
-            else like_argument(partial(ct, y, *args, **params), x)
-            for n, partial, x in zip(needed, self.partials, args, strict=False)
+            else like_argument(partial(ct, *[values[i] for i in operands]), x)
+            for n, partial, operands, x in zip(
+                needed, self.partials, self.operands, args, strict=True
+            )
         ]
+
+    def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:
+        used = zip(needed, self.operands, strict=True)
+        kept = {i for n, positions in used if n is not None for i in positions}
+        return (
+            [a if i in kept else shape_only(a) for i, a in enumerate(args)],
+            y if RESULT in kept else shape_only(y),
+        )
 
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
@@ -176,6 +209,9 @@ class Linear(Primitive):
         self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
         return [self.transpose(ct, args[0], **params)]
+
+    def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:
+        return [shape_only(a) for a in args], shape_only(y)
 
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]

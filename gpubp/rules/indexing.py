@@ -24,7 +24,14 @@ from gpubp.core.shapes import (
     size_of,
 )
 from gpubp.rules.elementwise import where
-from gpubp.rules.families import Linear, batch_last, full_like, like_argument, materialize
+from gpubp.rules.families import (
+    Linear,
+    batch_last,
+    full_like,
+    like_argument,
+    materialize,
+    shape_only,
+)
 from gpubp.rules.manipulation import broadcast_to, flip_p, permute_dims, reshape_p
 
 # What is taken of each axis: an index, or (start, stop, step) with a positive step.
@@ -82,6 +89,10 @@ class _Put(Primitive):
             dv = like_argument(self.part(ct, index, params), v)
         return [dx, dv, *[None] * len(index)]
 
+    def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:
+        x, v, *index = args
+        return [shape_only(x), shape_only(v), *index], shape_only(y)
+
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
     ) -> tuple[Any, bool]:
@@ -129,6 +140,10 @@ class _Gather(Primitive):
     ) -> list[Any]:
         x, *index = args
         return [index_add_p(full_like(ct, 0, tuple(x.shape)), ct, *index), *[None] * len(index)]
+
+    def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:
+        x, *index = args
+        return [shape_only(x), *index], shape_only(y)
 
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]

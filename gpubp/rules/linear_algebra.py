@@ -12,7 +12,13 @@ from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import function
 from gpubp.core.shapes import broadcast_shapes, normalize_axis, shape_of, size_of
 from gpubp.rules.elementwise import add, conj, multiply
-from gpubp.rules.families import batch_last, like_argument, like_result, result_dtype
+from gpubp.rules.families import (
+    batch_last,
+    like_argument,
+    like_result,
+    result_dtype,
+    shape_only,
+)
 from gpubp.rules.manipulation import moveaxis, permute_dims, permute_dims_p, reshape_p
 from gpubp.rules.statistical import sum_p
 
@@ -49,6 +55,13 @@ class _MatMul(Primitive):
                 db = matmul(transpose(a), ct)
             db = like_argument(db, b)
         return [da, db]
+
+    def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:
+        a, b = args
+        return [
+            shape_only(a) if needed[1] is None else a,
+            shape_only(b) if needed[0] is None else b,
+        ], shape_only(y)
 
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]

@@ -26,6 +26,7 @@ from gpubp.rules.families import (
     like_result,
     materialize,
     result_dtype,
+    shape_only,
 )
 
 broadcast_to_p = Linear(
@@ -103,6 +104,9 @@ class _Join(Primitive):
                 start = part.stop
             found.append(None if n is None else like_argument(getitem(ct, (*before, part)), x))
         return found
+
+    def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:
+        return [shape_only(a) for a in args], shape_only(y)
 
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]

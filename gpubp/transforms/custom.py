@@ -42,8 +42,8 @@ class _Custom:
         if function.captured:
             raise errors.DifferentiationError(
                 f"{self.__name__}: a function with custom rules closes over a traced array of "
-                f"shape {function.captured[0].shape}, of which its {rule} knows nothing; pass it as an "
-                "argument"
+                f"shape {function.captured[0].shape}, of which its {rule} knows nothing; "
+                "pass it as an argument"
             )
         return function
 

@@ -35,12 +35,19 @@ from gpubp.transforms.jvp import apply_jvp, split_aux, tangent_or_zero, zeros_li
 class Node:
     """One recorded call; ``parents`` are positions on the tape, ``None`` for constants."""
 
-    __slots__ = ("args", "params", "parents", "primitive", "y")
+    __slots__ = ("args", "params", "parents", "primitive", "traced", "y")
 
     def __init__(
-        self, primitive: Primitive, args: list[Any], y: Any, params: dict[str, Any], parents: Any
+        self,
+        primitive: Primitive,
+        args: Sequence[Any],
+        y: Any,
+        params: dict[str, Any],
+        parents: Any,
+        traced: bool = False,
     ) -> None:
         self.primitive = primitive
+        self.traced = traced  # whether any of the values was
         self.args = args
         self.y = y
         self.params = params
@@ -87,11 +94,19 @@ class Tape(Trace):
         if not primitive.multiple_results:
             if not active:
                 return Array(y, self, None)
-            self.nodes.append(Node(primitive, primals, y, params, parents))
+            args, kept = self.residuals(primitive, parents, primals, y)
+            self.nodes.append(Node(primitive, args, kept, params, parents, type(y) is Array))
             return Array(y, self, len(self.nodes) - 1)
         if not active:
             return tuple(Array(e, self, None) for e in y)
-        return self._append_parts(Node(primitive, primals, y, params, parents))
+        traced = any(type(e) is Array for e in y)
+        return self._append_parts(Node(primitive, primals, y, params, parents, traced))
+
+    def residuals(
+        self, primitive: Primitive, parents: Sequence[Any], args: Sequence[Any], y: Any
+    ) -> tuple[Sequence[Any], Any]:
+        """What the tape keeps of a call's values."""
+        return primitive.residuals(parents, args, y)
 
     def process_call(self, call: Any, args: Sequence[Any]) -> Any:
         primals, parents, active = self._unpack(args)
@@ -144,7 +159,7 @@ def pull(
             cts[node.parent][node.which] = ct
             continue
         primitive, y, args = node.primitive, node.y, node.args
-        if type(ct) is Array or type(y) is Array:
+        if node.traced or type(ct) is Array:
             (ct, y), args = alike((ct, y)), alike(args)
         transposed = primitive.vjp or _Transposed(primitive)
         found = transposed(node.parents, ct, y, args, node.params)

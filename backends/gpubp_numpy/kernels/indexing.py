@@ -12,18 +12,6 @@ import numpy as np
 ROWS_TO_ELEMENTS = 2048
 
 
-def slice_(x: Any, spec: Any) -> Any:
-    """``x[spec]``."""
-    return x[spec]
-
-
-def slice_put(x: Any, v: Any, spec: Any) -> Any:
-    """A copy of ``x`` with ``v`` at ``spec``."""
-    out = x.copy()
-    out[spec] = v
-    return out
-
-
 def gather(x: Any, *idx: Any) -> Any:
     """``x[idx[0], idx[1], ...]``."""
     return x[idx]
@@ -56,6 +44,4 @@ KERNELS = {
     "gather": gather,
     "index_add": index_add,
     "index_put": index_put,
-    "slice": slice_,
-    "slice_put": slice_put,
 }
