@@ -1,4 +1,4 @@
-"""Reading, adding and writing at slices and at index arrays."""
+"""Reading, adding and writing at index arrays."""
 
 from __future__ import annotations
 
