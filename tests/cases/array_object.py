@@ -2,6 +2,8 @@
 
 import operator
 
+import array_api_compat
+
 from cases.draw import bools, integers, nonzero, off_integers, positive, reals, uniform
 from cases.row import Row, case, row
 
@@ -74,5 +76,15 @@ ROWS = [
     row("__invert__", case("~x", lambda xp, m: ~m, bools(3))),
     row("T", case("matrix", lambda xp, x: x.T, reals(2, 3)), complex=True),
     row("mT", case("stack", lambda xp, x: x.mT, reals(2, 2, 3)), complex=True),
+    row(
+        "to_device",
+        case(
+            "its own",
+            lambda xp, x: array_api_compat.to_device(x, array_api_compat.device(x)) * 2.0,
+            reals(2),
+        ),
+        complex=True,
+        numpy_function=False,
+    ),
     row("shape", case("used", lambda xp, x: x * float(x.shape[0] * x.ndim), reals(2, 3))),
 ]

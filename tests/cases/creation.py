@@ -15,6 +15,12 @@ ROWS = [
         case("copied", lambda xp, x: xp.asarray(x, copy=True), reals(2)),
         case("number", lambda xp, x: x * xp.asarray(2.0, dtype=x.dtype), reals(2)),
         case("list", lambda xp, x: x + xp.asarray([1.0, 2.0], dtype=x.dtype), reals(2)),
+        case(
+            "list of traced",
+            lambda xp, x: xp.asarray([x[1], x[0] * 2.0]),
+            reals(2),
+            lacking=("strict", "strict-device1"),
+        ),
         complex=True,
         **OUTSIDE,
     ),

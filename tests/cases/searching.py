@@ -74,7 +74,7 @@ ROWS = [
     ),
     row(
         "unique_all",
-        case("integers", lambda xp, n: xp.unique_all(n), integers(5), lacking=("torch",)),
+        case("integers", lambda xp, n: xp.unique_all(n), integers(5), filled=("torch",)),
         vmap=False,
     ),
     row(

@@ -28,22 +28,21 @@ def test_differences_to_second_order(case, dtype):
     check_grads(function(case), arguments(case, NUMPY, dtype), order=2)
 
 
-@samples_on_libraries(SMOOTH, without=["numpy"])
+@samples_on_libraries(SMOOTH, numpy=False)
 def test_derivatives_are_numpys(library, case, dtype):
     found, expected = first_order(case, library, dtype), first_order(case, NUMPY, dtype)
     assert_close(found.out_tangent, expected.out_tangent, library, dtype, "tangent")
     assert_close(found.cotangents, expected.cotangents, library, dtype, "cotangent")
 
 
-@samples_on_libraries(SMOOTH)
-def test_vjp_is_the_transpose_of_jvp(library, case, dtype):
+@samples(SMOOTH)
+def test_vjp_is_the_transpose_of_jvp(case, dtype):
     """Re(sum(ct * jvp(t))) == Re(sum(vjp(ct) * t)): no conjugation."""
-    found = first_order(case, library, dtype)
+    found = first_order(case, NUMPY, dtype)
     cts, ts = cotangents(case, NUMPY, dtype), tangents(case, NUMPY, dtype)
 
-    def pairing(host, ours):
-        pairs = [(a, library.to_numpy(b)) for a, b in zip(host, ours, strict=True) if b is not None]
-        return sum(np.sum(np.real(a * b)) for a, b in pairs)
+    def pairing(us, vs):
+        return sum(np.sum(np.real(u * v)) for u, v in zip(us, vs, strict=True) if v is not None)
 
     forward, backward = pairing(cts, found.out_tangent), pairing(ts, found.cotangents)
     np.testing.assert_allclose(backward, forward, rtol=1e-10, atol=1e-10)

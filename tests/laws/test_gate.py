@@ -4,10 +4,14 @@ import gpubp
 from cases import CASES, ROWS
 from gpubp.core.namespace import CREATION, FUNCTIONS
 from gpubp.core.primitive import PRIMITIVES, Primitive
-from on_cases import NUMPY, arguments, function
+from on_cases import NUMPY, arguments, cotangents, function
 
-# Functions that take no array to differentiate, with the test that they have instead.
-ELSEWHERE = {"from_dlpack": "tests/core: refused, with the reason"}
+# What takes no array to differentiate, with the tests that it has instead.
+ELSEWHERE = {
+    "__array_namespace_info__": "tests/core/test_namespace.py",
+    "from_dlpack": "tests/core/test_namespace.py",
+    "stop_gradient": "tests/transforms/test_custom.py",
+}
 
 
 def test_every_function_has_a_row():
@@ -17,6 +21,7 @@ def test_every_function_has_a_row():
 
 
 def test_every_primitive_is_reached_by_a_row(monkeypatch):
+    """By the call itself, its derivatives in both modes, or the derivatives of those."""
     reached = set()
     process = Primitive.__call__
 
@@ -26,8 +31,10 @@ def test_every_primitive_is_reached_by_a_row(monkeypatch):
 
     monkeypatch.setattr(Primitive, "__call__", counted)
     for case in CASES:
-        gpubp.linearize(function(case), *arguments(case, NUMPY, "float64"))
-    missing = set(PRIMITIVES) - reached
+        for dtype in case.dtypes():
+            xs, cts = arguments(case, NUMPY, dtype), cotangents(case, NUMPY, dtype)
+            gpubp.vjp(function(case), *xs)[1](cts)
+    missing = set(PRIMITIVES) - reached - set(ELSEWHERE)
     assert not missing, f"no case in tests/cases reaches {sorted(missing)}"
 
 

@@ -103,7 +103,7 @@ def test_nested_over_the_same_arguments(case, dtype):
     assert_close(found, expected, NUMPY, dtype, "result")
 
 
-@samples_on_libraries(BATCHABLE, without=["numpy"])
+@samples_on_libraries(BATCHABLE, numpy=False)
 def test_on_every_library(library, case, dtype):
     which = everything(case)
     per_example = batches(case, dtype, which, 2)

@@ -28,7 +28,7 @@ def like(x, seed):
         return None
     rng = np.random.default_rng([seed, x.size])
     real, imag = rng.uniform(-1, 1, (2, *x.shape))
-    return real + 1j * imag if x.dtype.kind == "c" else np.asarray(real)
+    return np.asarray(real + 1j * imag if x.dtype.kind == "c" else real)
 
 
 def directions(arrays, seed):
