@@ -110,36 +110,6 @@ def test_scatter_takes_small_and_unsigned_integers(backend):
         same(run(backend, "index_add", x, v, np.asarray([0, 3, 4], dtype)), expected)
 
 
-# Slices
-
-SLICES = {
-    "identity": (slice(None),),
-    "reversed": (slice(None, None, -1),),
-    "every second, reversed": (slice(None, None, -2), slice(4, 0, -1)),
-    "an integer": (1, slice(None, None, -1)),
-    "a new axis": (None, slice(None, None, -1), None, slice(1, 3)),
-    "from the end": (slice(-1, -3, -1), -2, slice(None, None, -1)),
-    "nothing": (slice(0, 3, -1),),
-    "beyond": (slice(99, None, -1),),
-}
-slices = pytest.mark.parametrize("spec", SLICES.values(), ids=SLICES)
-
-
-@slices
-def test_slice(backend, spec):
-    x = draw((4, 5, 3), "float64")
-    same(run(backend, "slice", x, spec=spec), x[spec])
-
-
-@slices
-def test_slice_put(backend, spec):
-    x = draw((4, 5, 3), "float64")
-    for v in (draw(x[spec].shape, "float64"), draw((), "float64")):
-        expected = x.copy()
-        expected[spec] = v
-        same(run(backend, "slice_put", x, v, spec=spec), expected)
-
-
 # A cotangent times a partial derivative
 
 PRODUCTS = {"multiply_no_nan": np.multiply, "divide_no_nan": np.divide}
@@ -268,7 +238,7 @@ ELSEWHERE = {"random_bits"}  # tests/random
 
 
 def test_every_kernel_is_tested(backend):
-    here = {"gather", "index_add", "index_put", "matmul", "slice", "slice_put"}
+    here = {"gather", "index_add", "index_put", "matmul"}
     assert set(backend.kernels) <= {*here, *PRODUCTS, *STANDARD, *ELSEWHERE}
     assert set(backend.kernels) <= {*PRIMITIVES, *ELSEWHERE}, "a kernel that nothing runs"
 
