@@ -6,8 +6,9 @@ import os
 from contextlib import AbstractContextManager
 from typing import Any
 
-from gpubp.core.backend import Backend, BackendUnavailableError, get_backend
+from gpubp.core.backend import Backend, get_backend
 from gpubp.core.host_memory import MemoryInfo
+from gpubp.errors import BackendUnavailableError
 
 
 class CupyBackend(Backend):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpubp.core.backend import Backend, BackendUnavailableError
+from gpubp.core.backend import Backend
 from gpubp.core.host_memory import MemoryInfo, host_memory
+from gpubp.errors import BackendUnavailableError
 
 
 class TorchBackend(Backend):

@@ -32,7 +32,7 @@ _partial_sums = cupy.ElementwiseKernel(
     f"""
     long long first = i / width, column = i % width, stop = (first / {CHUNK} + 1) * {CHUNK};
     if (first % {CHUNK} == 0 || keys[first] != keys[first - 1]) {{
-        T sum = 0;
+        T sum = T(0);
         for (long long j = first; j < min(stop, (long long)keys.size())
                                   && keys[j] == keys[first]; ++j)
             sum += values[order[j] * width + column];

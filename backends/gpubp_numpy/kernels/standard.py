@@ -99,6 +99,6 @@ KERNELS = {
     "permute_dims": permute_dims,
     "prod": _sum_or_product(np.multiply),
     "reshape": reshape,
-    "sign": np.sign,
+    "sign_real": np.sign,
     "sum": _sum_or_product(np.add),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -151,20 +151,20 @@ def _split(axis: Callable[[Any], int]) -> Callable[..., Any]:
     return lambda xp, ary, indices_or_sections: split(xp, ary, indices_or_sections, axis(ary))
 
 
-def pad(xp: Any, array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+def pad(
+    xp: Any, array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0
+) -> Any:
     pairs = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
-    value = kwargs.pop("constant_values", 0)
-    numpy_pad: Any = np.pad
     for axis, pair in enumerate(pairs):
         length = array.shape[axis]
         if mode == "constant":
             # The padding is taken from one more element at the end.
-            extra = xp.full_like(array[(slice(None),) * axis + (slice(0, 1),)], value)
             shape = tuple(1 if i == axis else n for i, n in enumerate(array.shape))
-            array = xp.concat([array, xp.broadcast_to(extra, shape)], axis=axis)
+            extra = xp.full(shape, constant_values, dtype=array.dtype)
+            array = xp.concat([array, extra], axis=axis)
             source = np.pad(np.arange(length), pair, constant_values=length)
         else:
-            source = numpy_pad(np.arange(length), pair, mode=mode, **kwargs)
+            source = np.pad(np.arange(length), pair, mode=cast(Any, mode))
         array = xp.take(array, xp.asarray(source), axis=axis)
     return array
 

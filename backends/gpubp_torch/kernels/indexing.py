@@ -9,7 +9,7 @@ import torch
 
 def gather(x: Any, *idx: Any) -> Any:
     """``x[idx[0], idx[1], ...]``."""
-    return x[idx]
+    return x[_integers(idx)]
 
 
 def index_add(x: Any, v: Any, *idx: Any) -> Any:
@@ -20,7 +20,7 @@ def index_add(x: Any, v: Any, *idx: Any) -> Any:
     """
     if x.is_cuda:
         v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
-        return x.index_put(idx, v, accumulate=True)
+        return x.index_put(_integers(idx), v, accumulate=True)
     flat, rows, values = _rows(x, v, idx)
     return flat.index_add(0, rows, values).reshape(x.shape)
 
@@ -43,10 +43,15 @@ def index_put(x: Any, v: Any, *idx: Any) -> Any:
 def _rows(x: Any, v: Any, idx: tuple[Any, ...]) -> tuple[Any, Any, Any]:
     """``x`` as (places, *row); the indices as numbers of places (n,); values (n, *row)."""
     leading, row = x.shape[: len(idx)], x.shape[len(idx) :]
-    rows = torch.arange(leading.numel(), device=x.device).reshape(leading)[idx]
+    rows = torch.arange(leading.numel(), device=x.device).reshape(leading)[_integers(idx)]
     v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
     values = v.expand(rows.shape + row).reshape(rows.numel(), *row)
     return x.reshape(leading.numel(), *row), rows.reshape(-1), values
+
+
+def _integers(idx: tuple[Any, ...]) -> tuple[Any, ...]:
+    # PyTorch takes uint8 for a mask, and knows no other unsigned index.
+    return tuple(i.to(torch.int64) for i in idx)
 
 
 KERNELS = {

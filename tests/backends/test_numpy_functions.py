@@ -1,0 +1,280 @@
+"""NumPy's other functions on traced arrays give what they give on its own."""
+
+import re
+
+import array_api_compat.numpy
+import numpy as np
+import pytest
+
+import gpubp
+from backends.numpy_rows import B, C, I, M, N, S, T, V, W, X, same, traced
+from gpubp import errors
+from gpubp_numpy.protocols import functions
+
+FUNCTIONS = {
+    np.all: [(B,)],
+    np.allclose: [(M, M + 1e-12), (M, M + 1)],
+    np.angle: [(C,), (C, True), (-V,)],
+    np.any: [(B,)],
+    np.append: [(M, V), (M, M, 0)],
+    np.argmax: [(M,), (M, 1)],
+    np.argmin: [(M,), (M, 0)],
+    np.argsort: [(M,), (M, 0), (M, None)],
+    np.argwhere: [(B,)],
+    np.around: [(M,), (M, 1)],
+    np.array_equal: [(M, M), (M, V)],
+    np.array_split: [(V, 3), (M, [1, 2], 1)],
+    np.astype: [(M, np.float32)],
+    np.atleast_1d: [(V, M), (M,)],
+    np.atleast_2d: [(V, T)],
+    np.atleast_3d: [(V, M, T)],
+    np.average: [(M,), (M, 1, V), (M, None, M), (M, 0)],
+    np.broadcast_arrays: [(V, M)],
+    np.broadcast_to: [(V, (3, 4)), (V[:1], 4)],
+    np.clip: [(M, 0.3, 0.5), (M, None, 0.5), (M, V, None)],
+    np.column_stack: [((V, W),)],
+    np.concatenate: [((V, W),), ((M, M), 1), ((M, V), None)],
+    np.copy: [(M,)],
+    np.count_nonzero: [(B,)],
+    np.cumprod: [(M,), (M, 1)],
+    np.cumsum: [(M,), (M, 1)],
+    np.cumulative_prod: [(V,)],
+    np.cumulative_sum: [(V,)],
+    np.diag: [(V,), (V, 2), (V, -1), (M,), (M, 1), (M, -2)],
+    np.diagflat: [(M, 1)],
+    np.diagonal: [(T,), (T, 1, 1, 2), (T, -1, 2, 0)],
+    np.diff: [(V,), (M, 2, 0)],
+    np.dot: [(V, W), (M, N), (M, V), (T, N), (T, V), (V, 2.0), (V, [1.0, 2.0, 3.0, 4.0])],
+    np.dsplit: [(T, 2)],
+    np.dstack: [((V, W),)],
+    np.empty_like: [],  # below
+    np.expand_dims: [(V, 0), (V, -1), (V, (0, 2))],
+    np.fix: [(3 * V,)],
+    np.flatnonzero: [(B,)],
+    np.flip: [(M,), (M, 0), (M, (0, 1))],
+    np.fliplr: [(M,)],
+    np.flipud: [(M,)],
+    np.full_like: [(M, 2.0), (M, V)],
+    np.hsplit: [(M, 2), (V, 2)],
+    np.hstack: [((V, W),), ((M, M),)],
+    np.imag: [(C,), (V,)],
+    np.inner: [(V, W), (M, V), (M, T), (M, 2.0)],
+    np.isclose: [(M, M + 1e-9), (X, X)],
+    np.iscomplexobj: [(C,), (M,)],
+    np.isin: [(I, [3, 4])],
+    np.isrealobj: [(C,), (M,)],
+    np.kron: [(V, W), (M, N), (V, M)],
+    np.linspace: [(V, W, 5), (V, 2.0, 4)],
+    np.matrix_transpose: [(T,)],
+    np.max: [(M,), (M, 1)],
+    np.mean: [(M,), (M, 1), (M, None, np.float32)],
+    np.meshgrid: [(V, W)],
+    np.min: [(M,), (M, (0, 1))],
+    np.moveaxis: [(T, 0, 2), (T, (0, 1), (2, 0))],
+    np.nan_to_num: [(X,)],
+    np.nanmean: [(X[:3],)],
+    np.nansum: [(X[:3],)],
+    np.ndim: [(M,)],
+    np.nonzero: [(B,)],
+    np.ones_like: [(M,), (M, np.float32)],
+    np.outer: [(V, W), (M, V)],
+    np.pad: [(V, 2), (M, ((1, 2), (0, 1))), (V, 2, "edge"), (M, 1, "reflect")],
+    np.prod: [(M,), (M, 1)],
+    np.ptp: [(M,), (M, 1)],
+    np.ravel: [(M,)],
+    np.real: [(C,), (V,)],
+    np.repeat: [(M, 2), (M, 2, 1)],
+    np.reshape: [(M, (2, 6)), (M, -1)],
+    np.result_type: [],  # below
+    np.roll: [(M, 1), (M, 2, 1)],
+    np.rot90: [(M,), (M, 3), (T, 2, (1, 2))],
+    np.round: [(M,), (M, 2)],
+    np.searchsorted: [(np.sort(V), W)],
+    np.select: [],  # below
+    np.shape: [(M,)],
+    np.sinc: [(V - V[0],)],
+    np.size: [(M,), (M, 1)],
+    np.sort: [(M,), (M, 0), (M, None)],
+    np.split: [(M, 2, 1), (V, [1, 3])],
+    np.squeeze: [(M[None, :, None],), (M[None], 0)],
+    np.stack: [((V, W),), ((M, M), 1)],
+    np.std: [(M,), (M, 1)],
+    np.sum: [(M,), (M, 1), (I,), (M, (0, 1))],
+    np.swapaxes: [(T, 0, 2)],
+    np.take: [(M, [0, 2]), (M, [[0, 1], [2, -1]], 1), (V, 1)],
+    np.take_along_axis: [(M, np.argsort(M, 1), 1)],
+    np.tensordot: [(M, N, 1), (M, N, (1, 0)), (T, M, ((1, 2), (0, 1))), (M, M)],
+    np.tile: [(V, 2), (V, (2, 2))],
+    np.trace: [(S,), (T, 1, 1, 2)],
+    np.transpose: [(T,), (T, (1, 0, 2))],
+    np.trapezoid: [(V,), (V, np.sort(W)), (M, None, 0.5, 0)],
+    np.tril: [(M,), (M, 1)],
+    np.triu: [(M,), (M, -1)],
+    np.unique: [(I,)],
+    np.unstack: [(M,)],
+    np.var: [(M,), (M, 1)],
+    np.vdot: [(C, C), (M, M)],
+    np.vsplit: [(N, 2)],
+    np.vstack: [((V, W),), ((M, V),)],
+    np.where: [(B,), (V > 0.5, V, W), (V > 0.5, V, 0.0)],
+    np.zeros_like: [(M,)],
+}
+
+
+def call(f, row):
+    """One level of nesting: ``np.stack((V, W))`` takes its arrays in a tuple."""
+    if row and isinstance(row[0], tuple):
+        k = len(row[0])
+        return traced(lambda *args: f(args[:k], *args[k:]), *row[0], *row[1:])
+    return traced(f, *row)
+
+
+@pytest.mark.parametrize(
+    ("f", "row"),
+    [
+        pytest.param(f, row, id=f"{f.__name__}-{i}")
+        for f, rows in FUNCTIONS.items()
+        for i, row in enumerate(rows)
+    ],
+)
+def test_function(f, row):
+    same(call(f, row), f(*row))
+
+
+# The translations of numpy.linalg and numpy.fft, over a namespace that has these extensions.
+EXTENSIONS = {
+    np.cross: [(M[:, :3], N.T[:, :3])],
+    np.linalg.cholesky: [(S @ S.T,)],
+    np.linalg.cross: [(M[:, :3], N.T[:, :3])],
+    np.linalg.det: [(S,)],
+    np.linalg.diagonal: [(T,)],
+    np.linalg.eigh: [(S + S.T,)],
+    np.linalg.eigvalsh: [(S + S.T,)],
+    np.linalg.inv: [(S,)],
+    np.linalg.matmul: [(M, N)],
+    np.linalg.matrix_norm: [(S,)],
+    np.linalg.matrix_power: [(S, 3)],
+    np.linalg.matrix_rank: [(S,)],
+    np.linalg.matrix_transpose: [(M,)],
+    np.linalg.multi_dot: [((M, N, S),)],
+    np.linalg.norm: [
+        (V,),
+        (M,),
+        (T,),
+        (M, "nuc"),
+        (M, None, 1),
+        (V, 1),
+        (T, None, (0, 2)),
+        (T, 2, 1, True),
+        (T, 1, (0, 1), True),
+    ],
+    np.linalg.outer: [(V, W)],
+    np.linalg.pinv: [(M,)],
+    np.linalg.qr: [(N,), (N, "complete")],
+    np.linalg.slogdet: [(S,)],
+    np.linalg.solve: [(S, M)],
+    np.linalg.svd: [(M, False), (M,), (M, True, False)],
+    np.linalg.svdvals: [(M,)],
+    np.linalg.tensordot: [(M, M)],
+    np.linalg.trace: [(S,)],
+    np.linalg.vecdot: [(V, W)],
+    np.linalg.vector_norm: [(V,)],
+    np.fft.fft: [(M,), (M, 3, 0), (M, None, 0, "ortho")],
+    np.fft.ifft: [(C,)],
+    np.fft.rfft: [(M,)],
+    np.fft.irfft: [(C, 6)],
+    np.fft.hfft: [(C,)],
+    np.fft.ihfft: [(M,)],
+    np.fft.fftn: [(M,), (M, (2, 2), (0, 1))],
+    np.fft.ifftn: [(C,)],
+    np.fft.rfftn: [(M,)],
+    np.fft.irfftn: [(C,)],
+    np.fft.fftshift: [(M,), (M, 1)],
+    np.fft.ifftshift: [(M, (0, 1))],
+}
+
+
+@pytest.mark.parametrize(
+    ("f", "row"),
+    [
+        pytest.param(f, row, id=f"{f.__name__}-{i}")
+        for f, rows in EXTENSIONS.items()
+        for i, row in enumerate(rows)
+    ],
+)
+def test_extension(f, row):
+    found = functions.array_function(array_api_compat.numpy, f, row, {})
+    same(tuple(found) if isinstance(found, tuple) else found, f(*row))
+
+
+def test_every_function_has_a_row():
+    assert set(functions.FUNCTIONS) == {*FUNCTIONS, *EXTENSIONS}
+
+
+# Functions whose rows do not fit the table
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.select([x > 0.5, x > 0.3], [x, 2 * x], 7.0),
+        lambda x: np.result_type(x, np.float32(1)) == np.float64,
+        lambda x: np.empty_like(x).shape,
+        lambda x: np.clip(x, min=0.4, max=0.6),
+        lambda x: np.var(x, ddof=1),
+        lambda x: np.var(x, correction=1),
+        lambda x: np.sum(x, keepdims=True, out=None),
+        lambda x: np.concatenate([x, V], dtype=np.float32),
+        lambda x: np.concatenate([V, x, [1.0]]),
+        lambda x: np.where([True, False, True, False], x, V),
+        lambda x: np.cumulative_sum(x, include_initial=True),
+        lambda x: np.nan_to_num(x / 0.0, posinf=3.0),
+        lambda x: np.linspace(x, V, 4, endpoint=False),
+        lambda x: np.pad(x, 1, constant_values=2.5),
+        lambda x: np.meshgrid(x, V, indexing="ij"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_keywords(f):
+    same(traced(f, W), f(W))
+
+
+def test_a_gradient_goes_through_numpys_functions():
+    def f(x):
+        y = np.tanh(np.dot(M, x)) + np.concatenate([x[:2], V[:1]])
+        return np.sum(np.where(y > 0.5, y**2, np.exp(y))) + np.add.reduce(x.reshape(2, 2), None)
+
+    found = gpubp.grad(f)(V)
+    for i in range(4):
+        step = np.zeros(4)
+        step[i] = 1e-6
+        assert found[i] == pytest.approx((f(V + step) - f(V - step)) / 2e-6, rel=1e-7)
+
+
+NOT_SUPPORTED = " is not supported on traced arrays; "
+
+
+@pytest.mark.parametrize(
+    ("f", "text"),
+    [
+        (np.nanmax, f"numpy.nanmax{NOT_SUPPORTED}the nearest that works is numpy.nan"),
+        (np.median, f"numpy.median{NOT_SUPPORTED}"),
+        (lambda x: np.linalg.lstsq(M, x[:3]), f"numpy.linalg.lstsq{NOT_SUPPORTED}"),
+        (
+            lambda x: np.sum(x, where=V > 0),
+            "numpy.sum: the argument 'where' is not supported on traced "
+            "arrays; it understands a, axis, dtype, keepdims",
+        ),
+        (lambda x: np.sum(x, initial=1.0), "numpy.sum: the argument 'initial' is not"),
+    ],
+)
+def test_what_is_not_supported(f, text):
+    with pytest.raises(errors.UnsupportedFunctionError, match=re.escape(text)):
+        gpubp.jvp(f, (V,), (V,))
+
+
+def test_a_split_that_is_not_even_and_an_order_are_refused():
+    with pytest.raises(ValueError, match="axis 0 of length 4 does not divide into 3 equal parts"):
+        gpubp.jvp(lambda x: np.split(x, 3), (V,), (V,))
+    with pytest.raises(ValueError, match="order must be 'C', given 'F'"):
+        gpubp.jvp(lambda x: np.ravel(x, order="F"), (M,), (M,))
