@@ -48,27 +48,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; 0 at the end of the last epoch, 1 when the loss diverges, 130 when interrupted."""
+    """Train; 0 at the end of the last epoch, 1 on the way there, 130 when interrupted.
+
+    1 is for what no check can foresee: a loss that diverges, memory or a disk that is full. The
+    run's folder then holds the last epoch before.
+    """
+    try:
+        return _train(arguments)
+    except DivergedError as error:
+        message = str(error)
+    except MemoryError as error:
+        message = f"not enough memory ({error}); lower --batch-size or take a smaller network"
+    except OSError as error:
+        message = str(error)
+    print(f"gpubp train: {message}", file=sys.stderr)
+    return 1
+
+
+def _train(arguments: argparse.Namespace) -> int:
     # No markup: a path may well hold [brackets].
     console = Console(highlight=False, markup=False, soft_wrap=True)
     began = time.perf_counter()
-    if arguments.resume is None:
-        training = new_run(_config(arguments))
-    else:
-        folder, changes = Path(arguments.resume), _changes(arguments)
-        training = resume_run(folder, changes)
+    resumed = arguments.resume is not None
+    changes = _changes(arguments) if resumed else {}
+    training = (
+        resume_run(Path(arguments.resume), changes) if resumed else new_run(_config(arguments))
+    )
     with Interrupt() as interrupt:
-        if arguments.resume is None:
-            folder = begin_folder(training, arguments.out)
-        elif changes:
+        folder = Path(arguments.resume) if resumed else begin_folder(training, arguments.out)
+        if changes:
             save_config(training, folder)
         _introduce(console, training, folder)
-        try:
-            with fitting_threads(training.state.model, training.config.batch_size):
-                finished = continue_run(training, folder, Report(console), interrupt)
-        except DivergedError as error:
-            print(f"gpubp train: {folder}: {error}", file=sys.stderr)
-            return 1
+        with fitting_threads(training.state.model, training.config.batch_size):
+            finished = continue_run(training, folder, Report(console), interrupt)
         if not finished:
             _say_interrupted(console, training, folder)
         _draw_curves(console, training, folder)

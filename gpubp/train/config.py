@@ -109,8 +109,8 @@ def check(name: str, value: Any, where: str) -> Any:
     return _check_one(kind, rule, value, where)
 
 
-def _check_one(kind: type, rule: Mapping[str, Any], value: Any, where: str) -> Any:
-    if kind is float and type(value) is int:
+def _check_one(kind: Any, rule: Mapping[str, Any], value: Any, where: str) -> Any:
+    if kind is float and type(value) is int and abs(value) < 2**53:
         value = float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise ConfigError(f"{where}: expected {_describe(kind, rule)}, got {_show(value)}")
@@ -163,7 +163,7 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
+def add_flags(parser: argparse._ActionsContainer) -> None:
     """A flag for each setting; those not given leave no attribute behind."""
     for name, field in _FIELDS.items():
         choices = field.metadata["rule"].get("choices")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gpubp import nn, random
@@ -21,19 +22,18 @@ def build_network(config: Config, shape: tuple[int, ...], classes: int, key: Any
     if config.model == "cnn":
         channels, height, width = shape if len(shape) == 3 else (1, *shape)
         for out in convolutions:
+            # An axis that has shrunk to a single pixel can't be halved.
+            window = (min(height, 2), min(width, 2))
             layers += [
                 nn.Conv2d(channels, out, 3, padding="same", key=next(keys), dtype=config.dtype),
                 activation,
-                # An axis that has shrunk to a single pixel can't be halved.
-                nn.MaxPool2d((min(height, 2), min(width, 2))),
+                nn.MaxPool2d(window, stride=window, padding="valid"),
             ]
             channels, height, width = out, max(height // 2, 1), max(width // 2, 1)
         layers.append(nn.Flatten())
         features = channels * height * width
     else:
-        features = 1
-        for length in shape:
-            features *= length
+        features = math.prod(shape)
     for width in config.hidden:
         layers += [nn.Linear(features, width, key=next(keys), dtype=config.dtype), activation]
         if config.dropout:

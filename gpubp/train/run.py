@@ -151,8 +151,8 @@ def _finish_epoch(run: Run, epoch: int, first: int, began: float) -> dict[str, A
     seconds = time.perf_counter() - began
     if not math.isfinite(loss):
         raise DivergedError(
-            f"the loss is {loss} in epoch {epoch}; lower --lr ({run.config.lr:g}) "
-            "or limit the gradient with --clip-norm"
+            f"the loss is {loss} in epoch {epoch}; lower --lr ({run.config.lr:g}) or limit the "
+            "gradient with --clip-norm (what was learnt before is kept)"
         )
     test_loss, test_accuracy = evaluate(run)
     run.state = replace(run.state, totals=_zeros(run.config, run.backend))

@@ -78,5 +78,5 @@ def _fingerprint(train: Dataset, test: Dataset | None) -> str:
         if part is not None:
             for array in (part.x, part.labels):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

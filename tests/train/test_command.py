@@ -199,9 +199,31 @@ def test_divergence_keeps_the_last_good_epoch(blobs, gpubp):
         "train", "--data", "blobs.npz", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "3"
     )
     assert status == 1
-    assert err.splitlines()[-1].startswith("gpubp train: runs/001: the loss is ")
-    assert "in epoch 1; lower --lr (1e+30) or limit the gradient with --clip-norm" in err
+    assert re.fullmatch(
+        r"gpubp train: the loss is (nan|inf) in epoch 1; lower --lr \(1e\+30\) or limit the "
+        r"gradient with --clip-norm \(what was learnt before is kept\)\n",
+        err,
+    )
     assert int(load_file("runs/001/checkpoint.safetensors")["steps"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (MemoryError("9 GiB"), "not enough memory (9 GiB); lower --batch-size or take a smaller "
+         "network"),
+        (OSError(28, "No space left on device", "run/x"), "[Errno 28] No space left on device: "
+         "'run/x'"),
+    ],
+)  # fmt: skip
+def test_what_no_check_foresees(blobs, gpubp, monkeypatch, fault, message):
+    def fail(*arguments):
+        raise fault
+
+    monkeypatch.setattr(run, "append_metrics", fail)
+    status, _, err = gpubp("train", "--data", "blobs.npz", "--out", "run")
+    assert (status, err) == (1, f"gpubp train: {message}\n")
+    assert int(load_file("run/checkpoint.safetensors")["steps"]) == 0
 
 
 @pytest.fixture
