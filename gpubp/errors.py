@@ -85,6 +85,26 @@ class LawError(GpubpError, AssertionError):
     """A derivative or a backend breaks a law that gpubp.testing checks."""
 
 
+class DataError(GpubpError, ValueError):
+    """Examples or labels that can't be used; the message names the file and the field."""
+
+
+class MissingPackageError(GpubpError, ImportError):
+    """An optional package is needed here; the message says how to install it."""
+
+
+class ConfigError(GpubpError, ValueError):
+    """A setting that can't be used; the message names the file (or flag) and the key."""
+
+
+class RunError(GpubpError, ValueError):
+    """A run folder or checkpoint that can't be used; the message names the file."""
+
+
+class DivergedError(GpubpError, ArithmeticError):
+    """Training produced a loss that is no longer a number."""
+
+
 def user_line() -> str:
     """Where the caller outside this library and its peers in array plumbing stands."""
     frame: FrameType | None = sys._getframe(1)
