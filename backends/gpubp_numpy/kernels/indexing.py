@@ -1,4 +1,4 @@
-"""Reading, adding and writing at slices and at index arrays."""
+"""Reading, adding and writing at index arrays."""
 
 from __future__ import annotations
 
@@ -10,18 +10,6 @@ import numpy as np
 # Above this many values, one fast pass over single elements beats ``add.at`` on whole rows
 # (4 times at 640 rows of 64 float32); below it, building the element numbers costs more.
 ROWS_TO_ELEMENTS = 2048
-
-
-def slice_(x: Any, spec: Any) -> Any:
-    """``x[spec]``."""
-    return x[spec]
-
-
-def slice_put(x: Any, v: Any, spec: Any) -> Any:
-    """A copy of ``x`` with ``v`` at ``spec``."""
-    out = x.copy()
-    out[spec] = v
-    return out
 
 
 def gather(x: Any, *idx: Any) -> Any:
@@ -56,6 +44,4 @@ KERNELS = {
     "gather": gather,
     "index_add": index_add,
     "index_put": index_put,
-    "slice": slice_,
-    "slice_put": slice_put,
 }

@@ -1,4 +1,4 @@
-"""Reading, adding and writing at slices and at index arrays."""
+"""Reading, adding and writing at index arrays."""
 
 from __future__ import annotations
 
@@ -49,40 +49,8 @@ def _rows(x: Any, v: Any, idx: tuple[Any, ...]) -> tuple[Any, Any, Any]:
     return x.reshape(leading.numel(), *row), rows.reshape(-1), values
 
 
-def slice_(x: Any, spec: Any) -> Any:
-    """``x[spec]``, where slices may have negative steps; PyTorch's may not."""
-    forward, flips = _forward(x, spec)
-    return x[forward].flip(flips) if flips else x[forward]
-
-
-def slice_put(x: Any, v: Any, spec: Any) -> Any:
-    """A copy of ``x`` with ``v`` at ``spec``, where slices may have negative steps."""
-    forward, flips = _forward(x, spec)
-    out = x.clone()
-    v = torch.as_tensor(v, dtype=x.dtype, device=x.device)
-    out[forward] = v.expand(out[forward].shape).flip(flips) if flips else v
-    return out
-
-
-def _forward(x: Any, spec: Any) -> tuple[tuple[Any, ...], list[int]]:
-    """``spec`` with positive steps, and the axes of its result that must be flipped."""
-    forward, flips = [], []
-    lengths, kept = iter(x.shape), 0
-    for part in spec:
-        length = 1 if part is None else next(lengths)
-        if isinstance(part, slice) and (part.step or 1) < 0:
-            picked = range(*part.indices(length))[::-1]
-            part = slice(picked[0], picked[-1] + 1, picked.step) if picked else slice(0, 0)
-            flips.append(kept)
-        forward.append(part)
-        kept += not isinstance(part, int)
-    return tuple(forward), flips
-
-
 KERNELS = {
     "gather": gather,
     "index_add": index_add,
     "index_put": index_put,
-    "slice": slice_,
-    "slice_put": slice_put,
 }
