@@ -7,7 +7,7 @@ from typing import Any
 import cupy
 
 _multiply = cupy.ElementwiseKernel(
-    "T t, T d", "T r", "r = t == T(0) ? T(0) : t * d", "gpubp_multiply_no_nan"
+    "T t, T d", "T r", "r = t == T(0) ? T(0) : t * zz", "gpubp_multiply_no_nan"
 )
 _divide = cupy.ElementwiseKernel(
     "T t, T d", "T r", "r = t == T(0) ? T(0) : t / d", "gpubp_divide_no_nan"
