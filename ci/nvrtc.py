@@ -1,21 +1,40 @@
-"""Compile every CUDA source of the plug-ins with NVIDIA's run-time compiler, for each architecture.
+"""Compile every CUDA source of the CuPy backend with NVIDIA's run-time compiler.
 
     pip install cupy-cuda12x nvidia-cuda-nvrtc-cu12 nvidia-cuda-runtime-cu12
     python ci/nvrtc.py
 
-No device is needed. Emulated devices compile with another compiler; this is what shows that
-NVIDIA's accepts the sources too. They are the `.cu` files beside the plug-ins' Python.
+The emulated device compiles kernels with another compiler; this shows that NVIDIA's takes them
+too, for old and new architectures. Sources are the `.cu` files beside the Python, and what CuPy
+makes of every kernel object in the backend's modules. CuPy must see a device to make them, real or
+emulated (the folder of `cudaemu` on PYTHONPATH); nothing is run on it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.metadata
+import importlib.util
+import os
+import pkgutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-ARCHITECTURES = (70, 75, 80, 86, 89, 90)
+ARCHITECTURES = (70, 90)
+# What the type letters of a kernel's parameters stand for: T for values, all others for integers.
+INSTANCES = (("float32", "int32"), ("float64", "int64"), ("complex128", "int64"))
+
+
+class Source(NamedTuple):
+    name: str
+    code: str
+    options: tuple[str, ...]
+
+
+class Made(Exception):
+    """Carries a source away from the place where CuPy would have compiled it."""
 
 
 def shipped(distribution: str, pattern: str) -> Path:
@@ -26,13 +45,52 @@ def shipped(distribution: str, pattern: str) -> Path:
     sys.exit(f"{distribution} ships no {pattern}: reinstall it")
 
 
-def include_options() -> list[str]:
-    """What CuPy offers to every kernel that it compiles: its own headers and CUDA's."""
-    headers = shipped("cupy-cuda12x", "_core/include/cupy/carray.cuh").parents[1]
-    bundled = headers / "cupy" / "_cccl"
-    cuda = shipped("nvidia-cuda-runtime-cu12", "include/cuda_fp16.h").parent
-    folders = [bundled / "libcudacxx", bundled / "thrust", bundled / "cub", headers, cuda]
-    return [f"-I{folder}" for folder in folders]
+def file_sources(package: Any) -> Iterator[Source]:
+    """The `.cu` files of the backend."""
+    for path in sorted(Path(package.__file__).parent.rglob("*.cu")):
+        yield Source(path.name, path.read_text(), ("--std=c++17",))
+
+
+def kernel_objects(package: Any) -> Iterator[tuple[str, Any]]:
+    """The element-wise and reduction kernels that the backend's modules define."""
+    import cupy
+
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        for name, value in vars(module).items():
+            if isinstance(value, cupy.ElementwiseKernel | cupy.ReductionKernel):
+                yield f"{info.name}.{name}", value
+
+
+def made_sources(package: Any) -> Iterator[Source]:
+    """What CuPy makes of each kernel object, for each of `INSTANCES`."""
+    import cupy
+    from cupy.cuda import compiler
+
+    def give_away(code: str, options: tuple[str, ...], **_: Any) -> None:
+        raise Made(code, options)
+
+    compile_in_cupy = compiler._compile_module_with_cache
+    compiler._compile_module_with_cache = give_away
+    try:
+        for name, kernel in kernel_objects(package):
+            parameters = (*kernel.in_params, *kernel.out_params)
+            # Parameters of a fixed type are numbers, such as a row's length; if all others are raw,
+            # CuPy must be told how many threads there shall be.
+            threads = {} if any(not (p.raw or p.dtype) for p in parameters) else {"size": 4}
+            for values, integers in INSTANCES:
+                arguments = [
+                    p.dtype.type(1)
+                    if p.dtype
+                    else cupy.empty(4, values if p.ctype == "T" else integers)
+                    for p in parameters
+                ]
+                try:
+                    kernel(*arguments, **threads)
+                except Made as made:
+                    yield Source(f"{name} on {values}, {integers}", *made.args)
+    finally:
+        compiler._compile_module_with_cache = compile_in_cupy
 
 
 def text(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> str:
@@ -44,38 +102,37 @@ def text(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> str:
     return buffer.value.decode()
 
 
-def compile_source(nvrtc: ctypes.CDLL, source: Path, options: list[str]) -> str | None:
-    """The compiler's complaint, or None."""
+def complaint(nvrtc: ctypes.CDLL, source: Source, architecture: int) -> str:
+    """What the compiler says against the source; nothing if it makes a kernel of it."""
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(
-        ctypes.byref(program), source.read_bytes(), source.name.encode(), 0, None, None
+        ctypes.byref(program), source.code.encode(), source.name.encode(), 0, None, None
     )
+    options = [f"--gpu-architecture=compute_{architecture}", *source.options]
     arguments = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
-    status = nvrtc.nvrtcCompileProgram(program, len(options), arguments)
-    if status:
-        return text(nvrtc, "ProgramLog", program)
-    if ".entry" not in text(nvrtc, "PTX", program):
-        return 'it compiles to no kernel: is one declared extern "C" __global__?'
-    nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    return None
+    try:
+        if nvrtc.nvrtcCompileProgram(program, len(options), arguments):
+            return text(nvrtc, "ProgramLog", program)
+        kernels = ".entry" in text(nvrtc, "PTX", program)
+        return "" if kernels else 'no kernel comes out: is one declared extern "C" __global__?'
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
 
 def main() -> None:
-    sources = sorted((ROOT / "backends").rglob("*.cu"))
-    if not sources:
-        print("no CUDA source to compile")
-        return
+    os.environ["CUPY_CACHE_IN_MEMORY"] = "1"  # what an earlier run compiled must not be found
+    if importlib.util.find_spec("cudaemu"):
+        importlib.import_module("cudaemu").install()
+    package = importlib.import_module("gpubp_cupy")
     nvrtc = ctypes.CDLL(str(shipped("nvidia-cuda-nvrtc-cu12", "lib/libnvrtc.so.12")))
-    common = ["--std=c++17", *include_options()]
+    sources = [*file_sources(package), *made_sources(package)]
     failures = 0
     for source in sources:
         for architecture in ARCHITECTURES:
-            options = [f"--gpu-architecture=compute_{architecture}", *common]
-            complaint = compile_source(nvrtc, source, options)
-            if complaint is not None:
+            if said := complaint(nvrtc, source, architecture):
                 failures += 1
-                print(f"{source.relative_to(ROOT)}, compute_{architecture}:\n{complaint}")
-    print(f"{len(sources)} CUDA sources, {len(ARCHITECTURES)} architectures: {failures} failures")
+                print(f"{source.name}, compute_{architecture}:\n{said}")
+    print(f"NVRTC: {len(sources)} CUDA sources, architectures {ARCHITECTURES}, {failures} failures")
     sys.exit(failures > 0)
 
 

@@ -8,9 +8,8 @@ is plain evaluation: constants made inside a transformed function live there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.array import Array
@@ -76,17 +75,21 @@ EVALUATION = Evaluation()
 TraceT = TypeVar("TraceT", bound=Trace)
 
 
-@contextmanager
-def running(trace: TraceT) -> Iterator[TraceT]:
+class running(Generic[TraceT]):
     """Push ``trace`` for the duration of a ``with`` block; afterwards its arrays are dead."""
-    traces = stack.traces
-    traces.append(trace)
-    trace.level = len(traces)
-    try:
-        yield trace
-    finally:
-        traces.pop()
-        trace.process = _process_leaked  # type: ignore[method-assign]
+
+    def __init__(self, trace: TraceT) -> None:
+        self.trace = trace
+
+    def __enter__(self) -> TraceT:
+        traces = stack.traces
+        traces.append(self.trace)
+        self.trace.level = len(traces)
+        return self.trace
+
+    def __exit__(self, *exception: object) -> None:
+        stack.traces.pop()
+        self.trace.process = _process_leaked  # type: ignore[method-assign]
 
 
 def _process_leaked(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -7,7 +7,8 @@ Dicts, lists, tuples, named tuples and dataclasses registered with :func:`regist
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import optree
@@ -25,6 +26,12 @@ def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
     """The tree of structure ``treedef`` with these leaves."""
     return optree.tree_unflatten(treedef, leaves)
+
+
+def split(leaves: Sequence[Any], treedefs: Iterable[TreeDef]) -> tuple[Any, ...]:
+    """The trees of these structures whose leaves stand in ``leaves`` one after another."""
+    rest = iter(leaves)
+    return tuple(unflatten(t, itertools.islice(rest, t.num_leaves)) for t in treedefs)
 
 
 def leaves(tree: Any) -> list[Any]:

@@ -9,6 +9,7 @@ transposes any linear function; so rules that state only the forward direction g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from gpubp import errors
@@ -231,37 +232,38 @@ def record(
 ) -> Recording:
     """Run ``f`` on a tape. With ``strict`` every leaf of the chosen arguments must be inexact."""
     leaves, treedef = flatten_call(args)
-    chosen = _chosen_leaves(args, argnums)
-    for i in chosen:
-        if type(leaves[i]) in (float, complex):
-            leaves[i] = default_array(leaves[i], leaves)
-        if strict and not (is_array(leaves[i]) and is_inexact(leaves[i])):
-            require_inexact(leaves[i], _path(args, i), name)
+    recording = Recording()
+    recording.leaves = leaves
+    recording.specs = treedef.children()
+    recording.chosen = chosen = _chosen_leaves(recording.specs, argnums)
+    recording.inputs = inputs = []
     with running(Tape()) as tape:
-        inputs = []
-        traced = list(leaves)
-        for i, x in enumerate(leaves):
-            if i in chosen and is_array(x) and is_inexact(x):
+        traced: list[Any] = [None] * len(leaves)
+        for i in chosen:
+            x = leaves[i]
+            if type(x) in (float, complex):
+                leaves[i] = x = default_array(x, leaves)
+            if is_array(x) and is_inexact(x):
                 traced[i] = tape.input(x)
                 inputs.append(i)
-            else:
+            elif strict:
+                require_inexact(x, _path(args, i), name)
+        for i, x in enumerate(leaves):
+            if traced[i] is None:
                 traced[i] = constant(x)
         out = f(*tree.unflatten(treedef, traced))
-        aux = None
+        aux_leaves: list[Any] = []
+        aux_tree = None
         if has_aux:
             out, aux = split_aux(f, out, name)
-        out_leaves, out_tree = tree.flatten(out)
-        aux_leaves, aux_tree = tree.flatten(aux)
-        recording = Recording()
+            aux_leaves, aux_tree = tree.flatten(aux)
+            aux_leaves = [tape.lower(x) for x in aux_leaves]
+        out_leaves, recording.out_tree = tree.flatten(out)
         recording.nodes = tape.nodes
-        recording.leaves = leaves
-        recording.chosen = chosen
-        recording.inputs = inputs
         recording.positions = [tape.position(x) for x in out_leaves]
         recording.outputs = [tape.lower(x) for x in out_leaves]
-        recording.out_tree = out_tree
-        aux_leaves = [tape.lower(x) for x in aux_leaves]
-    recording.aux = tree.unflatten(aux_tree, [export(x) for x in aux_leaves])
+    if aux_tree is not None:
+        recording.aux = tree.unflatten(aux_tree, [export(x) for x in aux_leaves])
     return recording
 
 
@@ -275,7 +277,8 @@ class Recording:
     positions: list[int | None]
     outputs: list[Any]
     out_tree: tree.TreeDef
-    aux: Any
+    specs: list[tree.TreeDef]  # of each argument
+    aux: Any = None
 
     def value(self) -> Any:
         """The function's result."""
@@ -283,20 +286,18 @@ class Recording:
 
     def input_cotangents(self, cotangents: Sequence[Any], consume: bool = False) -> list[Any]:
         """For each chosen leaf its cotangent; zeros where there is no dependence."""
-        found = pull(self.nodes, self.positions, cotangents, consume)
-        by_leaf = dict(zip(self.inputs, found, strict=False))
-        return [
-            None
-            if i not in by_leaf
-            else export(zeros_like(self.leaves[i]) if by_leaf[i] is None else by_leaf[i])
-            for i in self.chosen
-        ]
+        found = dict(
+            zip(self.inputs, pull(self.nodes, self.positions, cotangents, consume), strict=False)
+        )
+        return [self._cotangent(i, found.get(i)) if i in found else None for i in self.chosen]
+
+    def _cotangent(self, i: int, ct: Any) -> Any:
+        return export(zeros_like(self.leaves[i]) if ct is None else ct)
 
 
-def _chosen_leaves(args: Sequence[Any], argnums: Sequence[int]) -> list[int]:
-    counts = [len(tree.leaves(a)) for a in args]
-    starts = [sum(counts[:n]) for n in range(len(args))]
-    return [i for n in argnums for i in range(starts[n], starts[n] + counts[n])]
+def _chosen_leaves(specs: Sequence[tree.TreeDef], argnums: Sequence[int]) -> list[int]:
+    starts = [0, *accumulate(spec.num_leaves for spec in specs)]
+    return [i for n in argnums for i in range(starts[n], starts[n + 1])]
 
 
 def _path(args: Sequence[Any], leaf: int) -> str:
@@ -351,9 +352,11 @@ def value_and_grad(
 
             seed = full_like(out, 1)
         value = recording.value()
-        flat = iter(recording.input_cotangents([seed], consume=True))
-        grads = tuple(tree.map(lambda _: next(flat), args[n]) for n in numbers)
-        grads = grads[0] if isinstance(argnums, int) else grads
+        flat = recording.input_cotangents([seed], consume=True)
+        if isinstance(argnums, int):
+            grads = tree.unflatten(recording.specs[numbers[0]], flat)
+        else:
+            grads = tree.split(flat, [recording.specs[n] for n in numbers])
         return ((value, recording.aux) if has_aux else value), grads
 
     return _named(transformed, f, "value_and_grad")
