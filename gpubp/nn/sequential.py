@@ -80,7 +80,7 @@ class Sequential(Module):
 
     layers: tuple[Any, ...]
 
-    def __init__(self, layers: Sequence[Callable[..., Array]]) -> None:
+    def __init__(self, layers: Sequence[Any]) -> None:
         for index, layer in enumerate(layers):
             if not callable(layer):
                 raise ArgumentTypeError(
@@ -94,7 +94,7 @@ class Sequential(Module):
             for layer in self.layers:
                 x = layer(x)
             return x
-        random_layers = [takes_key(type(layer)) for layer in self.layers]
+        random_layers = [takes_key(type(layer)) for layer in self.layers]  # type: ignore[arg-type]
         keys = iter(random.split(key, max(sum(random_layers), 1)))
         for layer, is_random in zip(self.layers, random_layers, strict=True):
             x = layer(x, key=next(keys)) if is_random else layer(x)
@@ -113,5 +113,5 @@ class Sequential(Module):
 @functools.cache
 def takes_key(layer: type) -> bool:
     """Whether calling an instance of this class takes a random key by keyword."""
-    parameters = inspect.signature(layer.__call__).parameters  # type: ignore[operator]
+    parameters = inspect.signature(layer.__call__).parameters
     return "key" in parameters and parameters["key"].kind is not inspect.Parameter.VAR_KEYWORD

@@ -25,7 +25,7 @@ def pair(owner: str, argument: str, value: int | Pair, least: int = 1) -> Pair:
     >>> pair("Conv2d", "stride", 2)
     (2, 2)
     """
-    values = (value, value) if isinstance(value, int) else tuple(value)
+    values: tuple[Any, ...] = (value, value) if isinstance(value, int) else tuple(value)
     if len(values) != 2 or not all(isinstance(v, int) and v >= least for v in values):
         raise ArgumentError(
             f"{owner}: {argument} is {value!r}; an integer of at least {least} is needed, or a "
