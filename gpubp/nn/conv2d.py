@@ -10,7 +10,7 @@ from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.initialisers import Initialiser, default_weight, uniform_within
 from gpubp.nn.keys import split
 from gpubp.nn.module import Module, field
-from gpubp.nn.windows import Padding, Pair, normalise_padding, pair, windows
+from gpubp.nn.windows import Padding, Pair, Windows, normalise_padding, pair, unfold
 from gpubp.typing import Array
 
 
@@ -83,20 +83,13 @@ class Conv2d(Module):
                 f"{groups} group{'s' if groups > 1 else ''})."
             )
         xp = array_namespace(x, self.weight, self.bias)
-        slices = windows(
-            "Conv2d",
-            x,
-            kernel=(kernel[0], kernel[1]),
-            stride=self.stride,
-            dilation=self.dilation,
-            padding=self.padding,
-            fill=0.0,
-        )
-        *batch, _, height, width = slices[0].shape
+        windows = Windows((kernel[0], kernel[1]), self.stride, self.dilation)
+        parts = unfold("Conv2d", x, windows, self.padding, fill=0.0)
+        *batch, _, elements, height, width = parts.shape
         # One group needs no axis of its own: a plain matrix times a stack of matrices.
         split = (groups,) if groups > 1 else ()
-        terms = per_group * len(slices)
-        columns = xp.reshape(xp.stack(slices, axis=-3), (*batch, *split, terms, height * width))
+        terms = per_group * elements
+        columns = xp.reshape(parts, (*batch, *split, terms, height * width))
         weight = xp.reshape(self.weight, (*split, out // groups, terms))
         y = xp.reshape(xp.matmul(weight, columns), (*batch, out, height, width))
         return y if self.bias is None else y + xp.reshape(self.bias, (out, 1, 1))
