@@ -1,6 +1,5 @@
 """NumPy's functions, ufuncs and methods on traced arrays give what they give on NumPy's own."""
 
-
 import numpy as np
 import pytest
 
