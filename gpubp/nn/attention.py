@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gpubp import random
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.activations import softmax
 from gpubp.nn.dropout import Dropout
+from gpubp.nn.keys import split
 from gpubp.nn.linear import Linear
 from gpubp.nn.module import Module, field
 from gpubp.typing import Array
@@ -68,7 +68,7 @@ class MultiHeadAttention(Module):
 
     >>> import numpy as np
     >>> from gpubp import nn, random
-    >>> attention = nn.MultiHeadAttention(8, heads=2, key=random.key(0))
+    >>> attention = nn.MultiHeadAttention(8, heads=2, key=random.key(0, backend="numpy"))
     >>> attention(np.ones((3, 5, 8), dtype=np.float32), causal=True).shape
     (3, 5, 8)
     """
@@ -88,14 +88,14 @@ class MultiHeadAttention(Module):
         key: Any,
         bias: bool = True,
         dropout: float = 0.0,
-        dtype: Any = None,
+        dtype: Any = "float32",
     ) -> None:
         if heads < 1 or features % heads:
             raise ArgumentError(
                 f"MultiHeadAttention: heads is {heads}; it must divide features ({features})."
             )
         self.query, self.key, self.value, self.output = (
-            Linear(features, features, key=k, bias=bias, dtype=dtype) for k in random.split(key, 4)
+            Linear(features, features, key=k, bias=bias, dtype=dtype) for k in split(key, 4)
         )
         self.dropout = Dropout(dropout)
         self.heads = heads

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gpubp import random
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.initialisers import Initialiser, default_weight, uniform_within
+from gpubp.nn.keys import split
 from gpubp.nn.module import Module, field
-from gpubp.nn.windows import Padding, Pair, normalise_padding, pair, windows
+from gpubp.nn.windows import Padding, Pair, Windows, normalise_padding, pair, unfold
 from gpubp.typing import Array
 
 
@@ -28,7 +28,7 @@ class Conv2d(Module):
 
     >>> import numpy as np
     >>> from gpubp import nn, random
-    >>> layer = nn.Conv2d(3, 8, 5, stride=2, padding="same", key=random.key(0))
+    >>> layer = nn.Conv2d(3, 8, 5, stride=2, padding="same", key=random.key(0, backend="numpy"))
     >>> layer(np.ones((10, 3, 28, 28), dtype=np.float32)).shape
     (10, 8, 14, 14)
     """
@@ -52,7 +52,7 @@ class Conv2d(Module):
         dilation: int | Pair = 1,
         groups: int = 1,
         bias: bool = True,
-        dtype: Any = None,
+        dtype: Any = "float32",
         weight_init: Initialiser = default_weight,
         bias_init: Initialiser | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class Conv2d(Module):
         self.dilation = pair("Conv2d", "dilation", dilation)
         self.groups = groups
         shape = (out_channels, in_channels // groups, *size)
-        weight_key, bias_key = random.split(key, 2)
+        weight_key, bias_key = split(key, 2)
         self.weight = weight_init(weight_key, shape, dtype)
         if bias_init is None:
             bias_init = uniform_within(1 / math.sqrt(max(math.prod(shape[1:]), 1)))
@@ -83,20 +83,13 @@ class Conv2d(Module):
                 f"{groups} group{'s' if groups > 1 else ''})."
             )
         xp = array_namespace(x, self.weight, self.bias)
-        slices = windows(
-            "Conv2d",
-            x,
-            kernel=(kernel[0], kernel[1]),
-            stride=self.stride,
-            dilation=self.dilation,
-            padding=self.padding,
-            fill=0.0,
-        )
-        *batch, _, height, width = slices[0].shape
+        windows = Windows((kernel[0], kernel[1]), self.stride, self.dilation)
+        parts = unfold("Conv2d", x, windows, self.padding, fill=0.0)
+        *batch, _, elements, height, width = parts.shape
         # One group needs no axis of its own: a plain matrix times a stack of matrices.
         split = (groups,) if groups > 1 else ()
-        terms = per_group * len(slices)
-        columns = xp.reshape(xp.stack(slices, axis=-3), (*batch, *split, terms, height * width))
+        terms = per_group * elements
+        columns = xp.reshape(parts, (*batch, *split, terms, height * width))
         weight = xp.reshape(self.weight, (*split, out // groups, terms))
         y = xp.reshape(xp.matmul(weight, columns), (*batch, out, height, width))
         return y if self.bias is None else y + xp.reshape(self.bias, (out, 1, 1))

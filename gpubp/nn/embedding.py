@@ -20,7 +20,7 @@ class Embedding(Module):
 
     >>> import numpy as np
     >>> from gpubp import nn, random
-    >>> nn.Embedding(10, 4, key=random.key(0))(np.asarray([[1, 2, 1]])).shape
+    >>> nn.Embedding(10, 4, key=random.key(0, backend="numpy"))(np.asarray([[1, 2, 1]])).shape
     (1, 3, 4)
     """
 
@@ -32,7 +32,7 @@ class Embedding(Module):
         features: int,
         *,
         key: Any,
-        dtype: Any = None,
+        dtype: Any = "float32",
         weight_init: Initialiser = normal(1.0),  # noqa: B008 - a function, not a mutable value
     ) -> None:
         self.weight = weight_init(key, (count, features), dtype)

@@ -1,5 +1,8 @@
 """Initial values of parameters: functions ``(key, shape, dtype) -> array``.
 
+``dtype`` may be a name; None is the default of the key's library. An array of keys makes as many
+arrays, stacked: layers made from it are an ensemble, to be called under ``vmap``.
+
 A weight's shape is ``(out, in, *kernel)``: its fan-in is the number of inputs that one output
 sums over, its fan-out the number of outputs that one input reaches.
 """
@@ -11,7 +14,9 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from gpubp import random
+from gpubp.core import array_namespace
 from gpubp.errors import ShapeError
+from gpubp.random.arguments import checked_real
 from gpubp.typing import Array
 
 Initialiser: TypeAlias = Callable[[Any, tuple[int, ...], Any], Array]
@@ -38,13 +43,14 @@ def constant(value: float) -> Initialiser:
     """Every element is ``value``.
 
     >>> from gpubp import random
-    >>> constant(0.5)(random.key(0), (2,), None).tolist()
+    >>> constant(0.5)(random.key(0, backend="numpy"), (2,), None).tolist()
     [0.5, 0.5]
     """
 
     def initialise(key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-        # A draw from an interval of no width: the key decides the backend, the device and dtype.
-        return random.uniform(key, shape, dtype=dtype, minval=value, maxval=value)
+        # Nothing is drawn: the key says where the array lives, and how many of them there are.
+        xp, real = array_namespace(key), checked_real("constant", key, dtype)
+        return xp.full((*key.shape[:-1], *shape), value, dtype=real.dtype, device=key.device)
 
     return initialise
 
@@ -57,7 +63,7 @@ def normal(deviation: float = 1.0) -> Initialiser:
     """Normal with mean 0 and this standard deviation.
 
     >>> from gpubp import random
-    >>> normal(0.1)(random.key(0), (2, 3), None).shape
+    >>> normal(0.1)(random.key(0, backend="numpy"), (2, 3), None).shape
     (2, 3)
     """
 
@@ -71,7 +77,7 @@ def uniform_within(bound: float) -> Initialiser:
     """Uniform between ``-bound`` and ``bound``.
 
     >>> from gpubp import random
-    >>> bool((abs(uniform_within(0.1)(random.key(0), (5,), None)) <= 0.1).all())
+    >>> bool((abs(uniform_within(0.1)(random.key(0, backend="numpy"), (5,), None)) <= 0.1).all())
     True
     """
 
@@ -89,7 +95,7 @@ def variance_scaling(
     """Mean 0 and variance ``scale / fan``; the named initialisers below are cases of it.
 
     >>> from gpubp import random
-    >>> variance_scaling(1.0, "in", "uniform")(random.key(0), (4, 9), None).shape
+    >>> variance_scaling(1.0, "in", "uniform")(random.key(0, backend="numpy"), (4, 9), None).shape
     (4, 9)
     """
 

@@ -42,7 +42,7 @@ class LayerNorm(Module):
         key: Any = None,
         epsilon: float = 1e-5,
         affine: bool = True,
-        dtype: Any = None,
+        dtype: Any = "float32",
     ) -> None:
         if epsilon <= 0:
             raise ArgumentError(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gpubp import random
 from gpubp.core import array_namespace
 from gpubp.errors import ShapeError
 from gpubp.nn.initialisers import Initialiser, default_weight, uniform_within
+from gpubp.nn.keys import split
 from gpubp.nn.module import Module
 from gpubp.typing import Array
 
@@ -22,7 +22,7 @@ class Linear(Module):
     Raises :class:`~gpubp.errors.ShapeError` when x's last axis is not ``in_features`` long.
 
     >>> from gpubp import nn, random
-    >>> layer = nn.Linear(4, 3, key=random.key(0))
+    >>> layer = nn.Linear(4, 3, key=random.key(0, backend="numpy"))
     >>> layer
     Linear(weight=float32[3,4], bias=float32[3])
     >>> layer(layer.weight).shape
@@ -39,11 +39,11 @@ class Linear(Module):
         *,
         key: Any,
         bias: bool = True,
-        dtype: Any = None,
+        dtype: Any = "float32",
         weight_init: Initialiser = default_weight,
         bias_init: Initialiser | None = None,
     ) -> None:
-        weight_key, bias_key = random.split(key, 2)
+        weight_key, bias_key = split(key, 2)
         self.weight = weight_init(weight_key, (out_features, in_features), dtype)
         if bias_init is None:
             bias_init = uniform_within(1 / math.sqrt(max(in_features, 1)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gpubp import random
 from gpubp.errors import ArgumentError
 from gpubp.nn.activations import relu
 from gpubp.nn.initialisers import Initialiser, default_weight
+from gpubp.nn.keys import split
 from gpubp.nn.linear import Linear
 from gpubp.nn.module import Module, field
 from gpubp.typing import Array
@@ -22,7 +22,7 @@ class MLP(Module):
     Raises :class:`~gpubp.errors.ArgumentError` for fewer than two sizes.
 
     >>> from gpubp import nn, random
-    >>> model = nn.MLP([64, 32, 10], key=random.key(0))
+    >>> model = nn.MLP([64, 32, 10], key=random.key(0, backend="numpy"))
     >>> nn.count_parameters(model)
     2410
     """
@@ -39,14 +39,14 @@ class MLP(Module):
         activation: Callable[[Array], Array] = relu,
         final_activation: Callable[[Array], Array] | None = None,
         bias: bool = True,
-        dtype: Any = None,
+        dtype: Any = "float32",
         weight_init: Initialiser = default_weight,
     ) -> None:
         if len(sizes) < 2:
             raise ArgumentError(
                 f"MLP: sizes is {list(sizes)}; at least the inputs' and the outputs' are needed."
             )
-        keys = random.split(key, len(sizes) - 1)
+        keys = split(key, len(sizes) - 1)
         self.layers = tuple(
             Linear(m, n, key=k, bias=bias, dtype=dtype, weight_init=weight_init)
             for m, n, k in zip(sizes[:-1], sizes[1:], keys, strict=True)

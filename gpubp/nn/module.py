@@ -33,9 +33,9 @@ class _ModuleType(type):
     """Opens an instance for its ``__init__`` only; checks afterwards that no field is missing."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = cls.__new__(cls)
+        module: Any = object.__new__(cls)  # type: ignore[arg-type]
         object.__setattr__(module, "_building", True)
-        module.__init__(*args, **kwargs)  # type: ignore[misc]
+        module.__init__(*args, **kwargs)
         object.__delattr__(module, "_building")
         missing = [name for name in cls._fields if not hasattr(module, name)]  # type: ignore[attr-defined]
         if missing:

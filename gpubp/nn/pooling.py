@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gpubp.core import array_namespace
 from gpubp.nn.module import Module, field
-from gpubp.nn.windows import Padding, Pair, normalise_padding, pair, windows
+from gpubp.nn.windows import Padding, Pair, Windows, normalise_padding, pair, unfold
 from gpubp.typing import Array
 
 
@@ -27,18 +28,9 @@ class _Pool2d(Module):
         self.stride = self.kernel if stride is None else pair(owner, "stride", stride)
         self.padding = normalise_padding(owner, padding)
 
-    def _stacked(self, x: Array, fill: float) -> Array:
-        """The windows' elements along a new first axis."""
-        slices = windows(
-            type(self).__name__,
-            x,
-            kernel=self.kernel,
-            stride=self.stride,
-            dilation=(1, 1),
-            padding=self.padding,
-            fill=fill,
-        )
-        return array_namespace(x).stack(slices, axis=0)
+    def _windows(self, x: Array, fill: float) -> Array:
+        windows = Windows(self.kernel, self.stride, dilation=(1, 1))
+        return unfold(type(self).__name__, x, windows, self.padding, fill)
 
 
 class MaxPool2d(_Pool2d):
@@ -56,7 +48,7 @@ class MaxPool2d(_Pool2d):
     """
 
     def __call__(self, x: Array) -> Array:
-        return array_namespace(x).max(self._stacked(x, float("-inf")), axis=0)
+        return array_namespace(x).max(self._windows(x, -math.inf), axis=-3)
 
 
 class AvgPool2d(_Pool2d):
@@ -73,4 +65,4 @@ class AvgPool2d(_Pool2d):
     """
 
     def __call__(self, x: Array) -> Array:
-        return array_namespace(x).mean(self._stacked(x, 0.0), axis=0)
+        return array_namespace(x).mean(self._windows(x, 0.0), axis=-3)

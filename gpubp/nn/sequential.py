@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gpubp import random
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentTypeError, ShapeError
+from gpubp.nn.keys import split
 from gpubp.nn.module import Module, field
 from gpubp.typing import Array
 
@@ -72,7 +72,7 @@ class Sequential(Module):
     Raises :class:`~gpubp.errors.ArgumentTypeError` for something that can't be called.
 
     >>> from gpubp import nn, random
-    >>> k1, k2 = random.split(random.key(0), 2)
+    >>> k1, k2 = random.split(random.key(0, backend="numpy"), 2)
     >>> model = nn.Sequential([nn.Linear(4, 8, key=k1), nn.tanh, nn.Linear(8, 2, key=k2)])
     >>> len(model), model[1]
     (3, Lambda(function=tanh))
@@ -80,7 +80,7 @@ class Sequential(Module):
 
     layers: tuple[Any, ...]
 
-    def __init__(self, layers: Sequence[Callable[..., Array]]) -> None:
+    def __init__(self, layers: Sequence[Any]) -> None:
         for index, layer in enumerate(layers):
             if not callable(layer):
                 raise ArgumentTypeError(
@@ -94,8 +94,8 @@ class Sequential(Module):
             for layer in self.layers:
                 x = layer(x)
             return x
-        random_layers = [takes_key(type(layer)) for layer in self.layers]
-        keys = iter(random.split(key, max(sum(random_layers), 1)))
+        random_layers = [takes_key(type(layer)) for layer in self.layers]  # type: ignore[arg-type]
+        keys = iter(split(key, sum(random_layers)))
         for layer, is_random in zip(self.layers, random_layers, strict=True):
             x = layer(x, key=next(keys)) if is_random else layer(x)
         return x
@@ -113,5 +113,5 @@ class Sequential(Module):
 @functools.cache
 def takes_key(layer: type) -> bool:
     """Whether calling an instance of this class takes a random key by keyword."""
-    parameters = inspect.signature(layer.__call__).parameters  # type: ignore[operator]
+    parameters = inspect.signature(layer.__call__).parameters
     return "key" in parameters and parameters["key"].kind is not inspect.Parameter.VAR_KEYWORD

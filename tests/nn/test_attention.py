@@ -68,15 +68,15 @@ def test_causality() -> None:
 
 
 def test_dropout_on_the_weights_needs_a_key() -> None:
-    layer = nn.MultiHeadAttention(8, heads=2, dropout=0.5, key=random.key(0))
+    layer = nn.MultiHeadAttention(8, heads=2, dropout=0.5, key=random.key(0, backend="numpy"))
     x = np.ones((4, 8), dtype=np.float32)
     np.testing.assert_array_equal(layer(x), layer(x))
-    assert not np.array_equal(layer(x), layer(x, key=random.key(1)))
+    assert not np.array_equal(layer(x), layer(x, key=random.key(1, backend="numpy")))
 
 
 def test_errors() -> None:
     with pytest.raises(errors.ArgumentError, match=r"heads is 3; it must divide features \(8\)"):
-        nn.MultiHeadAttention(8, heads=3, key=random.key(0))
+        nn.MultiHeadAttention(8, heads=3, key=random.key(0, backend="numpy"))
     with pytest.raises(errors.ShapeError, match=r"queries has shape \(8,\); \(..., length, 8\)"):
         LAYER(np.zeros(8))
     with pytest.raises(errors.ShapeError, match=r"values has shape \(5, 7\)"):

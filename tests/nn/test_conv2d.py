@@ -9,7 +9,7 @@ import pytest
 
 from gpubp import errors, nn, random
 
-KEY = random.key(0)
+KEY = random.key(0, backend="numpy")
 X = np.zeros((2, 4, 9, 8), dtype=np.float32)
 
 

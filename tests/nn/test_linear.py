@@ -13,7 +13,7 @@ from gpubp.nn import initialisers
 
 
 def test_first_values_lie_within_the_root_of_the_fan_in() -> None:
-    layer = nn.Linear(100, 50, key=random.key(0))
+    layer = nn.Linear(100, 50, key=random.key(0, backend="numpy"))
     for parameter in (layer.weight, layer.bias):
         assert parameter.dtype == np.float32
         assert np.abs(parameter).max() <= 0.1
@@ -22,7 +22,9 @@ def test_first_values_lie_within_the_root_of_the_fan_in() -> None:
 
 
 def test_first_values_follow_the_key() -> None:
-    one, same, other = (nn.Linear(3, 2, key=random.key(seed)) for seed in (0, 0, 1))
+    one, same, other = (
+        nn.Linear(3, 2, key=random.key(seed, backend="numpy")) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(one.weight, same.weight)
     assert not np.array_equal(one.weight, other.weight)
 
@@ -31,7 +33,7 @@ def test_initialisers_and_dtype_can_be_chosen() -> None:
     layer = nn.Linear(
         300,
         200,
-        key=random.key(0),
+        key=random.key(0, backend="numpy"),
         dtype=np.float64,
         weight_init=initialisers.he_normal,
         bias_init=initialisers.zeros,
@@ -43,7 +45,7 @@ def test_initialisers_and_dtype_can_be_chosen() -> None:
 
 def test_the_notes_derivatives() -> None:
     """With delta = dC/dz: dC/dW is delta (outer) a, dC/db is delta, dC/da is W^T delta."""
-    layer = nn.Linear(3, 2, key=random.key(0), dtype=np.float64)
+    layer = nn.Linear(3, 2, key=random.key(0, backend="numpy"), dtype=np.float64)
     a, delta = np.asarray([1.0, -2.0, 0.5]), np.asarray([0.3, -0.7])
     _, pullback = gpubp.vjp(lambda layer, a: layer(a), layer, a)
     in_layer, in_a = pullback(delta)
@@ -55,4 +57,4 @@ def test_the_notes_derivatives() -> None:
 @pytest.mark.parametrize("shape", [(), (3,), (4, 3)])
 def test_wrong_inputs(shape: tuple[int, ...]) -> None:
     with pytest.raises(errors.ShapeError, match=r"Linear: x has shape .* the layer's 4 inputs"):
-        nn.Linear(4, 3, key=random.key(0))(np.zeros(shape, dtype=np.float32))
+        nn.Linear(4, 3, key=random.key(0, backend="numpy"))(np.zeros(shape, dtype=np.float32))

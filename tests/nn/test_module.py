@@ -53,14 +53,14 @@ def test_map_keeps_the_class_and_the_static_fields() -> None:
 
 
 def test_paths_read_like_code() -> None:
-    model = nn.Sequential([nn.Linear(2, 2, key=random.key(0)), nn.tanh])
+    model = nn.Sequential([nn.Linear(2, 2, key=random.key(0, backend="numpy")), nn.tanh])
     assert tree.paths(model) == [".layers[0].weight", ".layers[0].bias"]
 
 
 def test_subclasses() -> None:
     assert tree.leaves(Wide(1.0, 2.0, extra=3.0)) == [1.0, 2.0, 3.0]
-    layer = Doubled(2, 2, key=random.key(0))
-    plain = nn.Linear(2, 2, key=random.key(0))
+    layer = Doubled(2, 2, key=random.key(0, backend="numpy"))
+    plain = nn.Linear(2, 2, key=random.key(0, backend="numpy"))
     np.testing.assert_array_equal(layer(layer.weight), 2 * plain(plain.weight))
     assert repr(layer) == "Doubled(weight=float32[2,2], bias=float32[2])"
 
@@ -106,14 +106,14 @@ def test_replace() -> None:
 
 
 def test_count_parameters() -> None:
-    assert nn.count_parameters(nn.Linear(4, 3, key=random.key(0))) == 15
+    assert nn.count_parameters(nn.Linear(4, 3, key=random.key(0, backend="numpy"))) == 15
     assert nn.count_parameters({"w": np.zeros(3, dtype=np.complex64), "n": np.zeros(9, int)}) == 3
     with pytest.raises(errors.ArgumentTypeError, match=r"the leaf at \['f'\] is 'name'"):
         nn.count_parameters({"f": "name"})
 
 
 def test_copies_and_pickles() -> None:
-    layer = nn.Linear(2, 3, key=random.key(0))
+    layer = nn.Linear(2, 3, key=random.key(0, backend="numpy"))
     for twin in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         np.testing.assert_array_equal(twin.weight, layer.weight)
         with pytest.raises(errors.FrozenModuleError):
@@ -121,7 +121,7 @@ def test_copies_and_pickles() -> None:
 
 
 def test_representation_breaks_lines_where_needed() -> None:
-    k = random.key(0)
+    k = random.key(0, backend="numpy")
     model = nn.Sequential([nn.Linear(4, 8, key=k), nn.relu, nn.Linear(8, 2, key=k)])
     assert repr(model) == (
         "Sequential(\n"

@@ -9,7 +9,7 @@ import gpubp
 from gpubp import errors, nn, random
 from gpubp.core import tree
 
-KEY = random.key(0)
+KEY = random.key(0, backend="numpy")
 
 
 class Noisy(nn.Module):

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_numpy.kernels import indexing, partials, random, standard
+from gpubp_numpy.kernels import indexing, partials, random, selection, standard, windows
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **standard.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,
+    **selection.KERNELS,
+    **windows.KERNELS,
 }
