@@ -91,7 +91,7 @@ def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -
 
     >>> import gpubp.random
     >>> randint(gpubp.random.key(0, backend="numpy"), (4,), 1, 7)
-    array([6, 3, 5, 1])
+    array([3, 5, 6, 5])
     """
     check_key("randint", key)
     shape = checked_shape("randint", shape)
@@ -108,20 +108,26 @@ def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -
         )
     xp = array_namespace(key)
     dtype = _integer(key, dtype, minval, maxval)
-    span = maxval - minval
-    limbs = [span >> shift & _LIMB for shift in range(0, span.bit_length(), 31)]
-    words = random_bits(key, shape=(len(limbs) + 1, *shape), nbits=31)
-    words = xp.astype(words, xp.int64)
-    rest = (slice(None),) * len(shape)
-    value = _scaled([words[(..., i, *rest)] for i in range(len(limbs) + 1)], limbs)
+    value = _below(xp, key, shape, maxval - minval)
     return xp.astype(value + _wrapped(minval), dtype)
 
 
 _LIMB = (1 << 31) - 1
 
 
+def _below(xp: Any, key: Any, shape: tuple[int, ...], span: int) -> Any:
+    """``floor(u * span)`` in int64, with u in [0, 1) from 31 bits more than span has."""
+    if span < 1 << 16:
+        return random_bits(key, shape=shape, nbits=47) * span >> 47
+    limbs = [span >> shift & _LIMB for shift in range(0, span.bit_length(), 31)]
+    words = random_bits(key, shape=(len(limbs) + 1, *shape), nbits=31)
+    words = xp.astype(words, xp.int64)
+    rest = (slice(None),) * len(shape)
+    return _scaled([words[(..., i, *rest)] for i in range(len(limbs) + 1)], limbs)
+
+
 def _scaled(words: list[Any], limbs: list[int]) -> Any:
-    """``floor(0.words * span)``: words are digits after the point in base 2**31, the last first.
+    """``floor(u * span)``: words are the digits of u in base 2**31, the last one first.
 
     By Horner's rule, ``value = (word * span + value) >> 31``, with span and value in limbs of 31
     bits, so that nothing exceeds an int64. The result wraps as an int64 does.
