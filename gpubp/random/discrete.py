@@ -58,17 +58,17 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None) -> Any:
     array([ True, False, False, False])
     """
     check_key("bernoulli", key)
-    if is_array(p):
-        shape = p.shape if shape is None else shape
-        return uniform(key, shape, dtype=p.dtype) < p
-    if not is_number(p):
+    if is_number(p):
+        if not 0 <= p <= 1:
+            raise ArgumentError(f"bernoulli: p must be from 0 to 1, given {p}")
+        shape = checked_shape("bernoulli", () if shape is None else shape)
+        return random_bits(key, shape=shape, nbits=30) < round(p * 2**30)
+    if not is_array(p):
         raise ArgumentTypeError(
             f"bernoulli: p must be a number or an array, given {type(p).__name__} {p!r}"
         )
-    if not 0 <= p <= 1:
-        raise ArgumentError(f"bernoulli: p must be from 0 to 1, given {p}")
-    shape = checked_shape("bernoulli", () if shape is None else shape)
-    return random_bits(key, shape=shape, nbits=30) < round(p * 2**30)
+    shape = p.shape if shape is None else shape
+    return uniform(key, shape, dtype=p.dtype) < p
 
 
 def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -> Any:
@@ -153,11 +153,9 @@ def _wrapped(n: int) -> int:
 
 
 def _integer(key: Any, dtype: Any, minval: int, maxval: int) -> Any:
-    xp = namespace_of(key).backend.xp
-    if dtype is None:
-        dtype = xp.int64
-    elif isinstance(dtype, str):
-        dtype = getattr(xp, dtype, dtype)
+    backend = namespace_of(key).backend
+    xp = backend.xp
+    dtype = xp.int64 if dtype is None else backend.dtype(dtype)
     if isinstance(dtype, str) or not xp.isdtype(dtype, "integral"):
         raise ArgumentTypeError(f"randint: dtype must be an integer dtype, given {dtype}")
     limits = xp.iinfo(dtype)

@@ -46,6 +46,16 @@ def test_uniform_with_array_bounds(library, make_key):
     np.testing.assert_allclose(library.to_numpy(got), want, rtol=1e-15)
 
 
+def test_numbers_are_weak():
+    one = np.float64(1.0)
+    assert uniform(key(0, "numpy"), 3, "float32", -one, one).dtype == np.float32
+    assert truncated_normal(key(0, "numpy"), -one, one, 3, "float32").dtype == np.float32
+
+
+def test_dtypes_of_other_libraries_are_names():
+    assert str(uniform(key(0, "torch"), 3, np.float64).dtype) == "torch.float64"
+
+
 @pytest.mark.parametrize("draw", [uniform, normal])
 def test_default_dtype_is_the_librarys(library, make_key, draw):
     info = library.xp.__array_namespace_info__()
