@@ -142,7 +142,8 @@ def truncated_normal(
     shape = checked_shape("truncated_normal", shape)
     words = xp.astype(random_bits(key, shape=shape, nbits=real.nbits), real.dtype)
     unit = (words + 0.5) * 2.0**-real.nbits
-    x = xp.clip(_normal_quantile(xp, p_low + unit * (p_high - p_low)), low, high)
+    p = xp.minimum(p_low + unit * (p_high - p_low), 1.0 - 2.0**-real.digits)  # not rounded to 1
+    x = xp.clip(_normal_quantile(xp, p), low, high)
     return -x if mirrored else x
 
 
