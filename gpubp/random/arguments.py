@@ -59,8 +59,7 @@ def checked_real(function: str, key: Any, dtype: Any) -> Real:
     if dtype is None:
         info = xp.__array_namespace_info__()
         dtype = info.default_dtypes(device=namespace.device)["real floating"]
-    elif isinstance(dtype, str):
-        dtype = getattr(xp, dtype, dtype)
+    dtype = namespace.backend.dtype(dtype)
     if dtype == xp.float32:
         return Real(dtype, 24, 31)
     if dtype == xp.float64:

@@ -41,7 +41,8 @@ def uniform(
     bits = random_bits(key, shape=shape, nbits=real.digits)
     unit = xp.astype(bits, real.dtype) * 2.0**-real.digits
     if is_number(minval) and is_number(maxval):
-        if minval == 0 and maxval == 1:
+        minval, maxval = float(minval), float(maxval)  # a NumPy scalar would not be weak
+        if minval == 0.0 and maxval == 1.0:
             return unit
         _check_bounds(key, real.dtype, minval, maxval)
     value = unit * (maxval - minval) + minval
@@ -128,7 +129,7 @@ def truncated_normal(
         )
     # In the lower tail a probability is precise where it is small.
     mirrored = lower + upper > 0
-    low, high = (-upper, -lower) if mirrored else (lower, upper)
+    low, high = (float(-upper), float(-lower)) if mirrored else (float(lower), float(upper))
     p_low, p_high = (0.5 * math.erfc(-bound / math.sqrt(2.0)) for bound in (low, high))
     real = checked_real("truncated_normal", key, dtype)
     xp = array_namespace(key)
@@ -141,7 +142,8 @@ def truncated_normal(
     shape = checked_shape("truncated_normal", shape)
     words = xp.astype(random_bits(key, shape=shape, nbits=real.nbits), real.dtype)
     unit = (words + 0.5) * 2.0**-real.nbits
-    x = xp.clip(_normal_quantile(xp, p_low + unit * (p_high - p_low)), low, high)
+    p = xp.minimum(p_low + unit * (p_high - p_low), 1.0 - 2.0**-real.digits)  # not rounded to 1
+    x = xp.clip(_normal_quantile(xp, p), low, high)
     return -x if mirrored else x
 
 

@@ -58,17 +58,17 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None) -> Any:
     array([ True, False, False, False])
     """
     check_key("bernoulli", key)
-    if is_array(p):
-        shape = p.shape if shape is None else shape
-        return uniform(key, shape, dtype=p.dtype) < p
-    if not is_number(p):
+    if is_number(p):
+        if not 0 <= p <= 1:
+            raise ArgumentError(f"bernoulli: p must be from 0 to 1, given {p}")
+        shape = checked_shape("bernoulli", () if shape is None else shape)
+        return random_bits(key, shape=shape, nbits=30) < round(p * 2**30)
+    if not is_array(p):
         raise ArgumentTypeError(
             f"bernoulli: p must be a number or an array, given {type(p).__name__} {p!r}"
         )
-    if not 0 <= p <= 1:
-        raise ArgumentError(f"bernoulli: p must be from 0 to 1, given {p}")
-    shape = checked_shape("bernoulli", () if shape is None else shape)
-    return random_bits(key, shape=shape, nbits=30) < round(p * 2**30)
+    shape = p.shape if shape is None else shape
+    return uniform(key, shape, dtype=p.dtype) < p
 
 
 def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -> Any:
@@ -91,7 +91,7 @@ def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -
 
     >>> import gpubp.random
     >>> randint(gpubp.random.key(0, backend="numpy"), (4,), 1, 7)
-    array([6, 3, 5, 1])
+    array([3, 5, 6, 5])
     """
     check_key("randint", key)
     shape = checked_shape("randint", shape)
@@ -108,20 +108,26 @@ def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -
         )
     xp = array_namespace(key)
     dtype = _integer(key, dtype, minval, maxval)
-    span = maxval - minval
-    limbs = [span >> shift & _LIMB for shift in range(0, span.bit_length(), 31)]
-    words = random_bits(key, shape=(len(limbs) + 1, *shape), nbits=31)
-    words = xp.astype(words, xp.int64)
-    rest = (slice(None),) * len(shape)
-    value = _scaled([words[(..., i, *rest)] for i in range(len(limbs) + 1)], limbs)
+    value = _below(xp, key, shape, maxval - minval)
     return xp.astype(value + _wrapped(minval), dtype)
 
 
 _LIMB = (1 << 31) - 1
 
 
+def _below(xp: Any, key: Any, shape: tuple[int, ...], span: int) -> Any:
+    """``floor(u * span)`` in int64, with u in [0, 1) from 31 bits more than span has."""
+    if span < 1 << 16:
+        return random_bits(key, shape=shape, nbits=47) * span >> 47
+    limbs = [span >> shift & _LIMB for shift in range(0, span.bit_length(), 31)]
+    words = random_bits(key, shape=(len(limbs) + 1, *shape), nbits=31)
+    words = xp.astype(words, xp.int64)
+    rest = (slice(None),) * len(shape)
+    return _scaled([words[(..., i, *rest)] for i in range(len(limbs) + 1)], limbs)
+
+
 def _scaled(words: list[Any], limbs: list[int]) -> Any:
-    """``floor(0.words * span)``: words are digits after the point in base 2**31, the last first.
+    """``floor(u * span)``: words are the digits of u in base 2**31, the last one first.
 
     By Horner's rule, ``value = (word * span + value) >> 31``, with span and value in limbs of 31
     bits, so that nothing exceeds an int64. The result wraps as an int64 does.
@@ -147,11 +153,9 @@ def _wrapped(n: int) -> int:
 
 
 def _integer(key: Any, dtype: Any, minval: int, maxval: int) -> Any:
-    xp = namespace_of(key).backend.xp
-    if dtype is None:
-        dtype = xp.int64
-    elif isinstance(dtype, str):
-        dtype = getattr(xp, dtype, dtype)
+    backend = namespace_of(key).backend
+    xp = backend.xp
+    dtype = xp.int64 if dtype is None else backend.dtype(dtype)
     if isinstance(dtype, str) or not xp.isdtype(dtype, "integral"):
         raise ArgumentTypeError(f"randint: dtype must be an integer dtype, given {dtype}")
     limits = xp.iinfo(dtype)

@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 from gpubp.core.backend import Backend, get_backend
-from gpubp.core.namespace import array_namespace, dtype_kind, is_array
+from gpubp.core.namespace import array_namespace, dtype_kind, is_array, namespace_of
 from gpubp.core.shapes import broadcast_shapes
 from gpubp.errors import ArgumentError, ArgumentTypeError
 from gpubp.random.arguments import check_key, checked_shape
@@ -74,8 +74,8 @@ def fold_in(key: Any, data: Any) -> Any:
 
     Args:
         key: a key, or an array of them.
-        data: ``0 <= data < 2**32``, or an integer array (of which the low 32 bits count) that
-            broadcasts against ``key.shape[:-1]``.
+        data: ``0 <= data < 2**32``, or an integer array of the key's library and device (of
+            which the low 32 bits count) that broadcasts against ``key.shape[:-1]``.
 
     Raises:
         ArgumentTypeError: (a TypeError) unless ``key`` is a key and ``data`` is of integers.
@@ -85,13 +85,13 @@ def fold_in(key: Any, data: Any) -> Any:
     array([3110104998, 2177788412])
     """
     check_key("fold_in", key)
-    if not is_array(data):
+    if not (is_array(data) and namespace_of(data) is namespace_of(key)):
         try:
             data = operator.index(data)
         except TypeError:
             raise ArgumentTypeError(
-                f"fold_in: data must be an integer or an integer array, given "
-                f"{type(data).__name__} {data!r}"
+                "fold_in: data must be an integer, or an integer array of the key's library and "
+                f"device, given {type(data).__name__} {data!r}"
             ) from None
         if not 0 <= data < 1 << 32:
             raise ArgumentError(
@@ -100,7 +100,7 @@ def fold_in(key: Any, data: Any) -> Any:
             )
     elif dtype_kind(data) != "i":
         raise ArgumentTypeError(
-            f"fold_in: data must be an integer or an integer array, given an array of {data.dtype}"
+            f"fold_in: data must be of integers, given an array of {data.dtype}"
         )
     return random_bits(_stream(key, data, _FOLD_IN), shape=(2,), nbits=32)
 

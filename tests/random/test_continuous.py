@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpubp import errors
-from gpubp.random import key, normal, split, truncated_normal, uniform
+from gpubp.random import continuous, key, normal, split, truncated_normal, uniform
 from gpubp.random.continuous import _normal_quantile
 
 ULPS = 8  # what normal's docstring promises
@@ -44,6 +44,43 @@ def test_uniform_with_array_bounds(library, make_key):
     got = uniform(make_key(1), (2, 3), "float64", library.asarray(low), library.asarray(low + 1))
     want = uniform(key(1, "numpy"), (2, 3), "float64") + low
     np.testing.assert_allclose(library.to_numpy(got), want, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.filterwarnings("error")
+def test_extreme_words(monkeypatch, dtype):
+    """The smallest and the largest word, which few tests would ever draw."""
+
+    def extreme(key, shape, nbits):
+        words = np.zeros(shape, np.int64)
+        words[..., 1::2] = 2**nbits - 1
+        return words
+
+    monkeypatch.setattr(continuous, "random_bits", extreme)
+    k = key(0, "numpy")
+    digits = {"float32": 24, "float64": 53}[dtype]
+    assert uniform(k, 2, dtype).tolist() == [0.0, 1 - 2.0**-digits]
+    for low, high in [(-1.0, 1.0), (1.0, 1.0000005), (-1e-30, 1e30), (1e10, 1.0000001e10)]:
+        u = uniform(k, 2, dtype, low, high)
+        assert u.min() >= np.array(low, dtype)
+        assert u.max() < np.array(high, dtype)
+    largest = math.sqrt(2 * math.log(2) * {"float32": 31, "float64": 63}[dtype])
+    x = normal(k, 4, dtype)  # radius from 0, 1 and angle from 0, 1
+    np.testing.assert_allclose(x, [largest, 0, 0, 0], rtol=1e-6, atol=1e-6)
+    for low, high in [(-2.0, 2.0), (-math.inf, math.inf), (-1.0, math.inf), (-math.inf, 1.0)]:
+        x = truncated_normal(k, low, high, 2, dtype)
+        assert np.isfinite(x).all()
+        assert low <= x.min() < x.max() <= high
+
+
+def test_numbers_are_weak():
+    one = np.float64(1.0)
+    assert uniform(key(0, "numpy"), 3, "float32", -one, one).dtype == np.float32
+    assert truncated_normal(key(0, "numpy"), -one, one, 3, "float32").dtype == np.float32
+
+
+def test_dtypes_of_other_libraries_are_names():
+    assert str(uniform(key(0, "torch"), 3, np.float64).dtype) == "torch.float64"
 
 
 @pytest.mark.parametrize("draw", [uniform, normal])

@@ -146,7 +146,11 @@ def test_randint_is_the_exact_product():
     """Against floor(0.words * span) in Python's integers."""
     from gpubp.random.philox import random_bits
 
-    for span in (6, 2**31 - 1, 2**31, 2**45 + 3, 2**62 - 1, 2**63, 2**64 - 1):
+    for span in (6, 2**16 - 1):
+        words = random_bits(key(4, "numpy"), shape=(50,), nbits=47).tolist()
+        got = randint(key(4, "numpy"), 50, 0, span).tolist()
+        assert got == [word * span >> 47 for word in words]
+    for span in (2**16, 2**31 - 1, 2**31, 2**45 + 3, 2**62 - 1, 2**63, 2**64 - 1):
         limbs = -(-span.bit_length() // 31)
         words = random_bits(key(4, "numpy"), shape=(limbs + 1, 50), nbits=31)
         got = randint(key(4, "numpy"), 50, 0, span, "uint64")

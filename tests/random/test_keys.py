@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import gpubp
+import libraries
 from gpubp import errors
-from gpubp.random import bits, fold_in, key, split
+from gpubp.random import bits, fold_in, key, normal, randint, split
 from gpubp.random.philox import philox
 
 
@@ -19,6 +20,29 @@ def test_key_holds_the_seeds_words(library, make_key):
         assert made.dtype == library.xp.int64
         assert made.device == library.device
         assert library.to_numpy(made).tolist() == [int(seed) & 0xFFFFFFFF, int(seed) >> 32]
+
+
+def test_a_key_on_a_second_device():
+    """Its bits are made there even while the first device is the current one."""
+    try:
+        libraries.get("cupy")
+    except ImportError as error:
+        pytest.skip(str(error))
+    backend = gpubp.get_backend("cupy")
+    if len(backend.devices()) < 2:
+        pytest.skip("one CUDA device")
+    k = key(1, "cupy", "1")
+    words = bits(k, 7)
+    assert k.device.id == words.device.id == 1
+    assert words.get().tolist() == bits(key(1, "numpy"), 7).tolist()
+    with k.device:
+        for x in (split(k), fold_in(k, 3), normal(k, (3,)), randint(k, 3, 0, 9)):
+            assert x.device.id == 1
+
+
+def test_fold_in_takes_numbers_of_other_libraries():
+    k = key(5, "torch")
+    assert fold_in(k, np.int64(3)).tolist() == fold_in(k, 3).tolist()
 
 
 def test_key_takes_the_backend_in_use_and_names_of_devices():
@@ -113,9 +137,17 @@ def test_fold_in_takes_arrays(library, make_key):
         ),
         (lambda k: split(k, -1), ValueError, "split: shape must have no negative axis, given -1"),
         (lambda k: split(k, 2.0), TypeError, "split: shape must be an integer or a tuple"),
-        (lambda k: fold_in(k, "a"), TypeError, "fold_in: data must be an integer .* given str 'a'"),
+        (
+            lambda k: fold_in(k, "a"),
+            TypeError,
+            "fold_in: data must be an integer, .*given str 'a'",
+        ),
         (lambda k: fold_in(k, -1), ValueError, r"fold_in: data .* below 2\*\*32, given -1"),
-        (lambda k: fold_in(k, np.ones(2)), TypeError, "fold_in: data .* an array of float64"),
+        (
+            lambda k: fold_in(k, np.ones(2)),
+            TypeError,
+            "fold_in: data must be of int.* float64",
+        ),
     ],
 )
 def test_errors(call, error, message):

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import gpubp.random
 import libraries
+from gpubp.core.abstract import ShapeDtype
 from gpubp.core.backend import backend_of, get_backend
+from gpubp.core.namespace import namespace_of
 from gpubp.random.philox import philox, random_bits
 
 # Random123's kat_vectors, "philox4x32 10": counter, key, result.
@@ -142,6 +144,17 @@ def _kernels_from(keys, first, blocks, per_block, nbits):
 def test_each_plugin_has_its_kernel(library):
     backend = backend_of(library.xp.zeros(1, device=library.device))
     assert ("random_bits" in backend.kernels) == (not library.name.startswith("strict"))
+
+
+@pytest.mark.parametrize("nbits", [1, 31, 32, 63])
+def test_shape_rule(library, make_key, nbits):
+    keys = gpubp.random.split(make_key(0), 3)
+    abstract = random_bits(
+        ShapeDtype((3, 2), keys.dtype, namespace_of(keys)), shape=(4, 0), nbits=nbits
+    )
+    concrete = random_bits(keys, shape=(4, 0), nbits=nbits)
+    assert abstract.shape == concrete.shape
+    assert abstract.dtype == concrete.dtype
 
 
 def test_elements_do_not_depend_on_the_shape(library, make_key):

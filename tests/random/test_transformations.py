@@ -94,6 +94,23 @@ def test_derivatives_through_a_draw(library, make_key):
     np.testing.assert_allclose(library.to_numpy(closed_over), slope, rtol=1e-14)
 
 
+def test_checkpoint_draws_the_same_again():
+    k, scale = key(3, "numpy"), np.array(2.0)
+    recomputed = gpubp.grad(gpubp.checkpoint(noisy))(scale, k)
+    np.testing.assert_array_equal(recomputed, gpubp.grad(noisy)(scale, k))
+
+
+def test_a_key_arrives_traced():
+    seen = []
+
+    def f(x, k):
+        seen.append((type(k), type(split(k)), type(uniform(k))))
+        return x * uniform(k)
+
+    gpubp.grad(f)(np.array(2.0), key(0, "numpy"))
+    assert seen == [(gpubp.Array, gpubp.Array, gpubp.Array)]
+
+
 def test_gradients_per_key(library, make_key):
     keys = split(make_key(3), 4)
     scale = library.asarray(np.array(2.0))

@@ -4,80 +4,18 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from pathlib import Path
 
 import cupy
 
-# One thread makes one block of four words, and goes on with another where there are more.
-SOURCE = r"""
-__device__ uint4 philox(uint4 c, unsigned k0, unsigned k1) {
-  for (int round = 0; round < 10; ++round) {
-    unsigned long long p = 0xD2511F53ULL * c.x, q = 0xCD9E8D57ULL * c.z;
-    c = make_uint4((unsigned)(q >> 32) ^ c.y ^ k0, (unsigned)q,
-                   (unsigned)(p >> 32) ^ c.w ^ k1, (unsigned)p);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  return c;
-}
-
-__device__ void make_elements(uint4 w, int nbits, int (&e)[4]) {  // nbits < 32
-  e[0] = w.x >> (32 - nbits);
-  e[1] = w.y >> (32 - nbits);
-  e[2] = w.z >> (32 - nbits);
-  e[3] = w.w >> (32 - nbits);
-}
-
-__device__ void make_elements(uint4 w, int, long long (&e)[4]) {  // nbits == 32
-  e[0] = w.x;
-  e[1] = w.y;
-  e[2] = w.z;
-  e[3] = w.w;
-}
-
-__device__ void make_elements(uint4 w, int nbits, long long (&e)[2]) {  // nbits > 32
-  e[0] = (((unsigned long long)w.x << 32) | w.y) >> (64 - nbits);
-  e[1] = (((unsigned long long)w.z << 32) | w.w) >> (64 - nbits);
-}
-
-// Blocks first, first + 1, ... of each of `rows` keys, as `count` elements a key. A key is
-// `key_words` words of 32 bits: two, or four with the upper half of the counter.
-template <typename Element, int per_block>
-__global__ void random_bits(const long long* keys, int key_words, long long rows, long long first,
-                     long long count, int nbits, Element* out) {
-  long long blocks = (count + per_block - 1) / per_block;
-  long long stride = (long long)gridDim.x * blockDim.x;
-  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < rows * blocks;
-       i += stride) {
-    long long row = rows == 1 ? 0 : i / blocks;
-    long long block = i - row * blocks;
-    const long long* key = keys + row * key_words;
-    unsigned long long index = (unsigned long long)(first + block);
-    uint4 counter = make_uint4((unsigned)index, (unsigned)(index >> 32),
-                               key_words == 4 ? (unsigned)key[2] : 0u,
-                               key_words == 4 ? (unsigned)key[3] : 0u);
-    Element e[per_block];
-    make_elements(philox(counter, (unsigned)key[0], (unsigned)key[1]), nbits, e);
-    Element* to = out + row * count + block * per_block;
-    for (int j = 0; j < per_block; ++j) {
-      if (block * per_block + j < count) to[j] = e[j];
-    }
-  }
-}
-"""
+_SOURCE = Path(__file__).with_suffix(".cu")
 _THREADS = 256
 _MOST_GROUPS = 1 << 16
-_INT32, _WORD, _INT64 = (
-    f"random_bits<{element}, {per_block}>"
-    for element, per_block in (("int", 4), ("long long", 4), ("long long", 2))
-)
 
 
 @cache
-def module() -> cupy.RawModule:
-    """The kernels, compiled for a device when one of them is first launched on it."""
-    return cupy.RawModule(
-        code=SOURCE, options=("--std=c++14",), name_expressions=(_INT32, _WORD, _INT64)
-    )
+def _kernel(name: str) -> cupy.RawKernel:
+    return cupy.RawKernel(_SOURCE.read_text(), name, options=("--std=c++17",))
 
 
 def random_bits(key: cupy.ndarray, shape: tuple[int, ...], nbits: int) -> cupy.ndarray:
@@ -87,7 +25,7 @@ def random_bits(key: cupy.ndarray, shape: tuple[int, ...], nbits: int) -> cupy.n
 
 def generate(key: cupy.ndarray, first: int, shape: tuple[int, ...], nbits: int) -> cupy.ndarray:
     """``random_bits`` from block number ``first`` on."""
-    name = _INT32 if nbits < 32 else _WORD if nbits == 32 else _INT64
+    name = "random_int32" if nbits < 32 else "random_word" if nbits == 32 else "random_int64"
     rows, count = math.prod(key.shape[:-1]), math.prod(shape)
     blocks = rows * -(-count // (4 if nbits <= 32 else 2))
     with key.device:
@@ -96,7 +34,7 @@ def generate(key: cupy.ndarray, first: int, shape: tuple[int, ...], nbits: int) 
             groups = min(-(-blocks // _THREADS), _MOST_GROUPS)
             words, bits = cupy.int32(key.shape[-1]), cupy.int32(nbits)
             arguments = (cupy.ascontiguousarray(key), words, rows, first, count, bits, out)
-            module().get_function(name)((groups,), (_THREADS,), arguments)
+            _kernel(name)((groups,), (_THREADS,), arguments)
     return out
 
 

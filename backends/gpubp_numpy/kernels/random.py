@@ -97,10 +97,19 @@ def _philox(index: int, k0: int, k1: int, c2: int = 0, c3: int = 0) -> tuple[int
 
 
 def _elements(words: Sequence[Any], nbits: int) -> list[Any]:
-    """What a block's words (integers, or arrays of uint64) give: four elements, or two."""
+    """What a block's words (integers, or arrays of uint64, overwritten) are the bits of."""
+    elements = []
     if nbits <= 32:
-        return [word >> (32 - nbits) for word in words]
-    return [(high << (nbits - 32)) | (low >> (64 - nbits)) for high, low in (words[:2], words[2:])]
+        for word in words:
+            word >>= 32 - nbits
+            elements.append(word)
+    else:
+        for high, low in (words[:2], words[2:]):
+            high <<= nbits - 32
+            low >>= 64 - nbits
+            high |= low
+            elements.append(high)
+    return elements
 
 
 KERNELS = {"random_bits": random_bits}

@@ -69,8 +69,9 @@ def fill(keys: torch.Tensor, first: int, nbits: int, out: torch.Tensor) -> None:
         # The low halves. What is above them falls to the mask a round later.
         c1, q = q, c1
         c3, p = p, c3
-    words = (c0, c1.bitwise_and_(_MASK), c2, c3.bitwise_and_(_MASK))
-    for i, element in enumerate(_elements(words, nbits)):
+    c1.bitwise_and_(_MASK)
+    c3.bitwise_and_(_MASK)
+    for i, element in enumerate(_elements((c0, c1, c2, c3), nbits)):
         out[..., i] = element
 
 
@@ -85,10 +86,19 @@ def _philox(index: int, k0: int, k1: int, c2: int = 0, c3: int = 0) -> tuple[int
 
 
 def _elements(words: Sequence[Any], nbits: int) -> list[Any]:
-    """What a block's words (integers, or tensors) give: four elements, or two."""
+    """What a block's words (integers, or tensors, which are overwritten) are the bits of."""
+    elements = []
     if nbits <= 32:
-        return [word >> (32 - nbits) for word in words]
-    return [(high << (nbits - 32)) | (low >> (64 - nbits)) for high, low in (words[:2], words[2:])]
+        for word in words:
+            word >>= 32 - nbits
+            elements.append(word)
+    else:
+        for high, low in (words[:2], words[2:]):
+            high <<= nbits - 32
+            low >>= 64 - nbits
+            high |= low
+            elements.append(high)
+    return elements
 
 
 KERNELS = {"random_bits": random_bits}
