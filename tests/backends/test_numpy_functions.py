@@ -111,6 +111,10 @@ FUNCTIONS = {
     np.tril: [(M,), (M, 1)],
     np.triu: [(M,), (M, -1)],
     np.unique: [(I,)],
+    np.unique_all: [(I,)],
+    np.unique_counts: [(I,)],
+    np.unique_inverse: [(I,)],
+    np.unique_values: [],  # below: NumPy leaves the order open
     np.unstack: [(M,)],
     np.var: [(M,), (M, 1)],
     np.vdot: [(C, C), (M, M)],
@@ -232,6 +236,8 @@ def test_every_function_has_a_row():
         lambda x: np.linspace(x, V, 4, endpoint=False),
         lambda x: np.pad(x, 1, constant_values=2.5),
         lambda x: np.meshgrid(x, V, indexing="ij"),
+        lambda x: np.sort(np.unique_values(x)),
+        lambda x: np.vecdot(np.stack([x, V]), np.stack([V, x]), axis=0),
     ],
 )
 @pytest.mark.filterwarnings("ignore:divide by zero")

@@ -105,8 +105,8 @@ def searchsorted(xp: Any, a: Any, v: Any, side: str = "left", sorter: Any = None
     return xp.searchsorted(array(xp, a), array(xp, v), side=side, sorter=sorter)
 
 
-def unique(xp: Any, ar: Any) -> Any:
-    return xp.unique_values(ar)
+def _unique(name: str) -> Callable[..., Any]:
+    return lambda xp, x: getattr(xp, name)(x)
 
 
 def argwhere(xp: Any, a: Any) -> Any:
@@ -147,6 +147,10 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sort: sort,
     np.std: _spread("std"),
     np.sum: _typed_reduction("sum"),
-    np.unique: unique,
+    np.unique: _unique("unique_values"),
+    np.unique_all: _unique("unique_all"),
+    np.unique_counts: _unique("unique_counts"),
+    np.unique_inverse: _unique("unique_inverse"),
+    np.unique_values: _unique("unique_values"),
     np.var: _spread("var"),
 }

@@ -83,6 +83,7 @@ def array_ufunc(xp: Any, ufunc: Any, method: str, inputs: tuple[Any, ...], kwarg
 
 
 def _call(xp: Any, name: str, *inputs: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    along = {"axis": kwargs.pop("axis")} if name == "vecdot" and "axis" in kwargs else {}
     if kwargs and any(value is not True and value is not None for value in kwargs.values()):
         _refuse(name, kwargs)
     arguments = [array_like(xp, x) for x in inputs]
@@ -93,7 +94,7 @@ def _call(xp: Any, name: str, *inputs: Any, dtype: Any = None, **kwargs: Any) ->
     function = getattr(xp, RENAMED.get(name, name), None)
     if function is None:
         raise unsupported(name, supported(xp))
-    return function(*arguments)
+    return function(*arguments, **along)
 
 
 def _reduce(
