@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gpubp import errors
 from gpubp.core.abstract import SCALARS, ShapeDtype
-from gpubp.core.registry import FUNCTIONS
+from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.stack import stack
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Array:
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Array:
         """This array on another device; differentiable."""
-        return FUNCTIONS["to_device"](self, device=device)
+        return METHODS["to_device"](self, device=device)
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__"):
@@ -158,7 +158,7 @@ class Array:
     # Reading and writing parts
 
     def __getitem__(self, key: Any) -> Array:
-        out = FUNCTIONS["getitem"](self, key)
+        out = METHODS["getitem"](self, key)
         if out is not self and _is_view(key):
             views = self._views = {} if self._views is None else self._views
             ident = id(out)
@@ -168,7 +168,7 @@ class Array:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._check_writable("x[...] = v")
-        self._become(FUNCTIONS["setitem"](self, key, value))
+        self._become(lift(METHODS["setitem"](self, key, value)))
 
     def _check_writable(self, operation: str) -> None:
         if self._depth < len(stack.traces):
@@ -185,7 +185,7 @@ class Array:
         self._value, self._trace, self._extra = new._value, new._trace, new._extra
         if self._base is not None:
             base, key = self._base
-            base._become(FUNCTIONS["setitem"](base, key, self))
+            base._become(lift(METHODS["setitem"](base, key, self)))
         elif self._views:
             self._refresh_views()
 
@@ -193,7 +193,7 @@ class Array:
         for reference, key in list((self._views or {}).values()):
             view = reference()
             if view is not None:
-                new = FUNCTIONS["getitem"](self, key)
+                new = METHODS["getitem"](self, key)
                 view._value, view._trace, view._extra = new._value, new._trace, new._extra
                 view._refresh_views()
 
@@ -328,4 +328,4 @@ def _conversion_error(operation: str) -> errors.ConversionError:
 
 
 # At the end, because a namespace's functions take and return arrays: the one cycle of the core.
-from gpubp.core.namespace import dtype_kind, is_array, is_inexact, namespace_of  # noqa: E402
+from gpubp.core.namespace import dtype_kind, is_array, is_inexact, lift, namespace_of  # noqa: E402

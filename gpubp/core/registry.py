@@ -9,6 +9,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Raw or traced arrays in, the same out.
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
+# Likewise, but reached by an array's syntax and methods, not through the namespace.
+METHODS: dict[str, Callable[..., Any]] = {}
 # Those that make arrays out of none; they take the namespace first.
 CREATION: dict[str, Callable[..., Any]] = {}
 
@@ -16,6 +18,12 @@ CREATION: dict[str, Callable[..., Any]] = {}
 def function(f: F) -> F:
     """Decorator: enter ``f``, a function on payloads, under its name."""
     FUNCTIONS[f.__name__] = f
+    return f
+
+
+def method(f: F) -> F:
+    """Decorator: enter ``f``, what stands behind an array's syntax or method of that name."""
+    METHODS[f.__name__] = f
     return f
 
 

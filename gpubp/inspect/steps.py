@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpubp.core import tree
-from gpubp.core.registry import FUNCTIONS
+from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import size_of
 from gpubp.inspect import spelling
 from gpubp.inspect.calls import run
@@ -176,7 +176,7 @@ def _jacobian(module: Module, k: int) -> Any:
     rows = []
     for i in range(size_of(tuple(y.shape))):
         zeros = full_like(y, 0, shape=(size_of(tuple(y.shape)),))
-        one_hot = reshape_p(FUNCTIONS["setitem"](zeros, i, 1), shape=tuple(y.shape))
+        one_hot = reshape_p(METHODS["setitem"](zeros, i, 1), shape=tuple(y.shape))
         row = module.pull(one_hot)[k]
         rows.append(full_like(x, 0) if row is None else row)
     return reshape_p(FUNCTIONS["stack"](rows), shape=(*y.shape, *x.shape))

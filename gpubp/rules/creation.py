@@ -27,9 +27,6 @@ def asarray_payload(namespace: Namespace, obj: Any, dtype: Any = None, device: A
     return namespace.backend.xp.asarray(obj, dtype=dtype, device=_device(namespace, device))
 
 
-function(asarray_payload)
-
-
 def _at_least_array(namespace: Namespace, x: Any) -> Any:
     return x if is_array(x) else asarray_payload(namespace, x)
 

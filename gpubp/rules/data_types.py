@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpubp.core.namespace import dtype_kind, kind_of_dtype, namespace_of
-from gpubp.core.registry import creation, function
+from gpubp.core.registry import creation, function, method
 from gpubp.core.shapes import broadcast_shapes as _broadcast_shapes
 from gpubp.rules.families import Discrete, Linear, like_argument
 
@@ -45,7 +45,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     return astype_discrete_p(x, dtype=dtype)
 
 
-@function
+@method
 def to_device(x: Any, /, *, device: Any) -> Any:
     """``x`` on another device."""
     return x if device == namespace_of(x).device else to_device_p(x, device=device)

@@ -14,7 +14,7 @@ from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
-from gpubp.core.registry import FUNCTIONS
+from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import Shape, broadcast_shapes, shape_of
 
 Partial = Callable[..., Any]
@@ -274,7 +274,7 @@ def batch_by_loop(
 
     rows = [
         primitive(
-            *[FUNCTIONS["getitem"](a, i) if b else a for a, b in zip(args, batched, strict=True)],
+            *[METHODS["getitem"](a, i) if b else a for a, b in zip(args, batched, strict=True)],
             **params,
         )
         for i in range(size)

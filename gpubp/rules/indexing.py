@@ -14,7 +14,7 @@ from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import dtype_kind, is_array, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
-from gpubp.core.registry import FUNCTIONS, function
+from gpubp.core.registry import FUNCTIONS, function, method
 from gpubp.core.shapes import (
     Shape,
     broadcast_shapes,
@@ -23,6 +23,7 @@ from gpubp.core.shapes import (
     shape_of,
     size_of,
 )
+from gpubp.rules.creation import asarray_payload
 from gpubp.rules.elementwise import where
 from gpubp.rules.families import (
     Linear,
@@ -302,7 +303,7 @@ def _component(x: Any, part: Any, name: str) -> list[Any]:
         return [int(part)]
     if isinstance(part, (list, bool)):
         namespace = namespace_of(x)
-        part = FUNCTIONS["asarray_payload"](namespace, part)
+        part = asarray_payload(namespace, part)
     if is_array(part):
         kind = dtype_kind(part)
         if kind == "i":
@@ -322,7 +323,7 @@ def _mask_index(mask: Any) -> list[Any]:
     return [None, chosen]  # a 0-d mask selects along a new axis
 
 
-@function
+@method
 def getitem(x: Any, key: Any) -> Any:
     """``x[key]``."""
     parsed = parse(x, key, "x[key]")
@@ -337,7 +338,7 @@ def getitem(x: Any, key: Any) -> Any:
     return permute_dims(y, (*rest[:position], *range(lead), *rest[position:]))
 
 
-@function
+@method
 def setitem(x: Any, key: Any, value: Any) -> Any:
     """``x`` with ``x[key]`` replaced by ``value``, broadcast and cast to fit."""
     if is_array(key) and dtype_kind(key) == "b" and shape_of(value) == ():
@@ -374,7 +375,7 @@ def _drop_leading_ones(v: Any, ndim: int) -> Any:
 def _cast(value: Any, x: Any) -> Any:
     if not is_array(value):
         if type(value) in (list, tuple):
-            value = FUNCTIONS["asarray_payload"](namespace_of(x), value)
+            value = asarray_payload(namespace_of(x), value)
         else:
             return full_like(x, value, ())
     if value.dtype != x.dtype:

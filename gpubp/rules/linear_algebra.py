@@ -86,7 +86,7 @@ def _side_by_side(x: Any) -> Any:
     """The matrices of a stack beside each other in one."""
     n = len(x.shape)
     rows_first = permute_dims_p(x, axes=(n - 2, *range(n - 2), n - 1))
-    return reshape_p(rows_first, shape=(x.shape[-2], size_of(x.shape) // max(x.shape[-2], 1)))
+    return reshape_p(rows_first, shape=(x.shape[-2], size_of(x.shape[:-2]) * x.shape[-1]))
 
 
 def transpose(x: Any) -> Any:

@@ -9,7 +9,7 @@ from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
-from gpubp.core.registry import FUNCTIONS, function
+from gpubp.core.registry import FUNCTIONS, METHODS, function
 from gpubp.core.shapes import (
     Shape,
     broadcast_shapes,
@@ -92,7 +92,7 @@ class _Join(Primitive):
         self, needed: Needed, ct: Any, y: Any, args: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
         axis = params["axis"]
-        getitem = FUNCTIONS["getitem"]
+        getitem = METHODS["getitem"]
         before = (slice(None),) * axis
         found, start = [], 0
         for n, x in zip(needed, args, strict=True):
@@ -280,4 +280,4 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of ``x`` along an axis."""
     axis = normalize_axis(axis, len(x.shape), "unstack")
     before = (slice(None),) * axis
-    return tuple(FUNCTIONS["getitem"](x, (*before, i)) for i in range(x.shape[axis]))
+    return tuple(METHODS["getitem"](x, (*before, i)) for i in range(x.shape[axis]))

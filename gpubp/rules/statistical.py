@@ -9,7 +9,7 @@ from typing import Any
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
-from gpubp.core.registry import FUNCTIONS, function
+from gpubp.core.registry import FUNCTIONS, METHODS, function
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
 from gpubp.rules.elementwise import conj, norm_root, real, where
 from gpubp.rules.families import Linear, full_like, like_result, result_dtype
@@ -116,7 +116,7 @@ def _product_tangent(t: Any, y: Any, x: Any, axis: Shape) -> Any:
     t = reshape_p(permute_dims(t, axis + rest), shape=shape)
     if length == 0:
         return full_like(y, 0)
-    getitem = FUNCTIONS["getitem"]
+    getitem = METHODS["getitem"]
     while length > 1:
         half = length // 2
         (x1, t1), (x2, t2) = [
@@ -146,7 +146,7 @@ class _CumulativeProduct(Primitive):
     def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         x, t, axis = args[0], tangents[0], params["axis"]
         before = (slice(None),) * axis
-        getitem = FUNCTIONS["getitem"]
+        getitem = METHODS["getitem"]
         shift = 1
         while shift < x.shape[axis]:
             head, low, high = (

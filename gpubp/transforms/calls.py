@@ -121,7 +121,7 @@ class Function:
 
     def close(self) -> None:
         """Find the traced arrays that the function closes over."""
-        if not any(type(x) is Array for x in self.arrays) and not stack.traces:
+        if not stack.traces:
             return
         capture = Capture()
         shapes = [Array(abstract(x), EVALUATION, None) for x in self.arrays]

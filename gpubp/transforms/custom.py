@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from gpubp.transforms.calls import (
     abstract,
     finish,
     run_batch,
+    run_jvp,
 )
 from gpubp.transforms.jvp import zeros_like
 from gpubp.transforms.vjp import Tape
@@ -153,6 +155,10 @@ class custom_vjp(_Custom):
     fwd: Callable[..., Any] | None = None
     bwd: Callable[..., Any] | None = None
 
+    def __init__(self, f: Callable[..., Any]) -> None:
+        super().__init__(f)
+        self._within = threading.local()
+
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Attach the rule's two halves."""
         self.fwd, self.bwd = fwd, bwd
@@ -168,7 +174,13 @@ class custom_vjp(_Custom):
 
         def fwd(*arrays: Any) -> list[Any]:
             assert self.fwd is not None
-            out, residuals = self.fwd(*function.arguments(arrays))
+            # fwd may call the decorated function itself; forward over the gradient then goes
+            # through the plain one.
+            self._within.fwd = True
+            try:
+                out, residuals = self.fwd(*function.arguments(arrays))
+            finally:
+                self._within.fwd = False
             out_leaves, function.out_tree = tree.flatten(out)
             leaves, treedef = tree.flatten(residuals)
             residual_tree[:] = [treedef, len(out_leaves)]
@@ -186,6 +198,7 @@ class custom_vjp(_Custom):
         call = _CustomVJP(
             self.__name__, function.run, _on_payloads(fwd), _on_payloads(bwd), residual_tree
         )
+        call.plain_forward = getattr(self._within, "fwd", False)
         return finish(function, call(*function.arrays))
 
     def _match(self, cts: Any, function: Function) -> list[Any]:
@@ -211,8 +224,11 @@ class _CustomVJP(Call):
         self.fwd = fwd
         self.bwd = bwd
         self.residuals = residuals
+        self.plain_forward = False
 
     def jvp_call(self, primals: Payloads, tangents: Payloads) -> tuple[Payloads, Payloads]:
+        if self.plain_forward:
+            return run_jvp(self.run, primals, tangents)
         raise errors.DifferentiationError(
             f"{self.label}: forward mode reached a function that has only a reverse rule "
             "(custom_vjp); use grad or vjp there, or give it a forward rule with custom_jvp"

@@ -8,7 +8,7 @@ from typing import Any
 from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
-from gpubp.core.registry import FUNCTIONS
+from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import size_of
 from gpubp.transforms.arguments import argument_numbers, export, name_of, plain
 from gpubp.transforms.jvp import jvp, zeros_like
@@ -20,7 +20,7 @@ def jacobian(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     mode: str = "auto",
-    chunk_size: int | str | None = None,
+    chunk_size: int | str | None = "auto",
     layout: str = "numerator",
 ) -> Callable[..., Any]:
     """Function returning the Jacobian of ``f``: every partial of every result.
@@ -30,7 +30,7 @@ def jacobian(
         argnums: which positional arguments to differentiate with respect to.
         mode: ``"fwd"`` (a column at a time: cheap for few inputs), ``"rev"`` (a row at a time:
             cheap for few results), or ``"auto"``, which counts both.
-        chunk_size: basis vectors at a time; ``None`` for all at once.
+        chunk_size: basis vectors at a time, as in :func:`~gpubp.vmap`.
         layout: ``"numerator"`` gives each block shape ``out.shape + in.shape``;
             ``"denominator"`` gives ``in.shape + out.shape``.
 
@@ -156,7 +156,7 @@ def _split(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
     parts, start = [], 0
     for size in sizes:
         key = (slice(None),) * axis + (slice(start, start + size),)
-        parts.append(FUNCTIONS["getitem"](x, key))
+        parts.append(METHODS["getitem"](x, key))
         start += size
     return parts
 
@@ -164,7 +164,7 @@ def _split(x: Any, sizes: Sequence[int], axis: int) -> list[Any]:
 def jacfwd(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
-    chunk_size: int | str | None = None,
+    chunk_size: int | str | None = "auto",
     layout: str = "numerator",
 ) -> Callable[..., Any]:
     """:func:`jacobian` in forward mode."""
@@ -174,7 +174,7 @@ def jacfwd(
 def jacrev(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
-    chunk_size: int | str | None = None,
+    chunk_size: int | str | None = "auto",
     layout: str = "numerator",
 ) -> Callable[..., Any]:
     """:func:`jacobian` in reverse mode."""
@@ -184,7 +184,7 @@ def jacrev(
 def hessian(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
-    chunk_size: int | str | None = None,
+    chunk_size: int | str | None = "auto",
 ) -> Callable[..., Any]:
     """Function returning the Hessian of ``f``: forward over reverse.
 

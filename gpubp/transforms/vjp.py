@@ -436,6 +436,11 @@ def match_cotangents(recording: Recording, ct: Any) -> list[Any]:
                 from gpubp.core.registry import FUNCTIONS
 
                 cts[i] = c = FUNCTIONS["astype"](c, y.dtype)
+        if not is_array(c):
+            raise errors.ArgumentError(
+                f"pullback: the cotangent's structure differs from that of the result: result {i} "
+                f"is an array, its cotangent a {type(c).__name__}"
+            )
         if (
             not is_array(y)
             or not is_array(c)

@@ -11,7 +11,7 @@ from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
 from gpubp.core.namespace import is_array
 from gpubp.core.primitive import Primitive
-from gpubp.core.registry import FUNCTIONS
+from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import normalize_axis
 from gpubp.core.trace import Trace, running
 from gpubp.transforms.arguments import constant, export, name_of, plain
@@ -72,7 +72,7 @@ def vmap(
     f: Callable[..., Any],
     in_axes: Any = 0,
     out_axes: Any = 0,
-    chunk_size: int | None = None,
+    chunk_size: int | str | None = None,
 ) -> Callable[..., Any]:
     """Function that maps ``f`` over an axis of its arguments, in one batched pass.
 
@@ -83,7 +83,8 @@ def vmap(
             these that is a prefix of the argument; or one entry for all.
         out_axes: where the mapped axis stands in the result, likewise; ``None`` for a result
             that is the same for all examples.
-        chunk_size: number of examples at a time; ``None`` for all at once.
+        chunk_size: number of examples at a time; ``None`` for all at once. ``"auto"`` leaves the
+            choice to the library, which takes all at once.
 
     Returns:
         A function of the same positional arguments; keyword arguments are shared.
@@ -98,6 +99,11 @@ def vmap(
         array([3., 3.])
     """
 
+    if chunk_size not in (None, "auto") and (type(chunk_size) is not int or chunk_size < 1):
+        raise errors.ArgumentError(
+            f"vmap: chunk_size={chunk_size!r}; give a positive number of examples, None or 'auto'"
+        )
+
     def transformed(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree.flatten(args)
         leaves = [plain(x) for x in leaves]
@@ -108,12 +114,8 @@ def vmap(
             for a, x in zip(axes, leaves, strict=True)
         ]
         function = (lambda *a: f(*a, **kwargs)) if kwargs else f
-        if chunk_size is None or chunk_size >= size:
+        if chunk_size in (None, "auto") or chunk_size >= size:
             return _run(function, leaves, treedef, axes, size, out_axes)
-        if chunk_size < 1:
-            raise errors.ArgumentError(
-                f"vmap: chunk_size={chunk_size}; give a positive number of examples, or None"
-            )
         chunks = []
         for start in range(0, size, chunk_size):
             stop = min(start + chunk_size, size)
@@ -219,7 +221,7 @@ def _move(x: Any, source: int, destination: int) -> Any:
 def _slice(x: Any, axis: int | None, start: int, stop: int) -> Any:
     if axis is None:
         return x
-    return FUNCTIONS["getitem"](x, (slice(None),) * axis + (slice(start, stop),))
+    return METHODS["getitem"](x, (slice(None),) * axis + (slice(start, stop),))
 
 
 def _join(chunks: list[Any], out_axes: Any) -> Any:
