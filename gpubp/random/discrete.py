@@ -109,7 +109,9 @@ def randint(key: Any, shape: Any, minval: int, maxval: int, dtype: Any = None) -
     xp = array_namespace(key)
     dtype = _integer(key, dtype, minval, maxval)
     value = _below(xp, key, shape, maxval - minval)
-    return xp.astype(value + _wrapped(minval), dtype)
+    if minval:
+        value = value + _wrapped(minval)
+    return xp.astype(value, dtype, copy=False)
 
 
 _LIMB = (1 << 31) - 1

@@ -15,12 +15,14 @@ from gpubp.random import (
     bits,
     categorical,
     choice,
+    discrete,
     key,
     permutation,
     randint,
     split,
     uniform,
 )
+from gpubp.random.philox import random_bits
 
 # One row a function that promises identical results: a call with a key and the library.
 IDENTICAL = {
@@ -144,8 +146,6 @@ def test_randint_of_wide_ranges(span):
 
 def test_randint_is_the_exact_product():
     """Against floor(0.words * span) in Python's integers."""
-    from gpubp.random.philox import random_bits
-
     for span in (6, 2**16 - 1):
         words = random_bits(key(4, "numpy"), shape=(50,), nbits=47).tolist()
         got = randint(key(4, "numpy"), 50, 0, span).tolist()
@@ -172,6 +172,18 @@ def test_permutation_is_one(library, make_key):
     for i in range(3):
         one = library.to_numpy(permutation(keys[i, :], 5))
         np.testing.assert_array_equal(orders[i], one)
+
+
+def test_permutation_sorts_63_bits_and_keeps_ties(library, make_key, monkeypatch):
+    order = library.to_numpy(permutation(make_key(1), 2000))
+    words = random_bits(key(1, "numpy"), shape=(2000,), nbits=63)
+    np.testing.assert_array_equal(order, np.argsort(words, stable=True))
+    monkeypatch.setattr(
+        discrete, "random_bits", lambda key, shape, nbits: random_bits(key, shape=shape, nbits=4)
+    )
+    order = library.to_numpy(permutation(make_key(1), 2000))
+    words = random_bits(key(1, "numpy"), shape=(2000,), nbits=4)
+    np.testing.assert_array_equal(order, np.argsort(words, stable=True))
 
 
 def test_all_orders_are_equally_likely():
