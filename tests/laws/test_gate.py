@@ -11,6 +11,7 @@ ELSEWHERE = {
     "__array_namespace_info__": "tests/core/test_namespace.py",
     "from_dlpack": "tests/core/test_namespace.py",
     "stop_gradient": "tests/transforms/test_custom.py",
+    "to_device": "tests/core/test_to_device.py",
 }
 
 
