@@ -1,4 +1,4 @@
-"""NumPy's ``where`` by bits, against NumPy's own; its windows are tested with the layers."""
+"""NumPy's ``where`` by bits, against NumPy's own."""
 
 from __future__ import annotations
 

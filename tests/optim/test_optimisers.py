@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import gpubp
 from gpubp import errors, optim
 from gpubp.core import tree
 from libraries import Library
@@ -153,6 +154,44 @@ def test_mixed_dtypes_stay(name: str, library: Library) -> None:
     params = optim.apply_updates(params, updates)
     assert params["single"].dtype == library.xp.float32
     assert params["double"].dtype == library.xp.float64
+
+
+def test_a_step_can_be_batched(name: str, library: Library) -> None:
+    """An ensemble in one call: members, states and counts with a leading axis."""
+    optimiser, _ = ROWS[name]
+    members = {"w": library.asarray(np.random.default_rng(1).normal(size=(3, 2)))}
+
+    def step(params: Any, state: Any) -> Any:
+        updates, state = optimiser.update(params, state, params)
+        return optim.apply_updates(params, updates), state
+
+    states = gpubp.vmap(optimiser.init)(members)
+    for _ in range(2):
+        members, states = gpubp.vmap(step)(members, states)
+    alone = {"w": library.asarray(np.random.default_rng(1).normal(size=(3, 2))[1])}
+    state = optimiser.init(alone)
+    for _ in range(2):
+        alone, state = step(alone, state)
+    for one, other in zip(*map(tree.leaves, ((members, states), (alone, state))), strict=True):
+        np.testing.assert_allclose(
+            library.to_numpy(one)[1], library.to_numpy(other), rtol=1e-13, atol=1e-16
+        )
+
+
+def test_a_gradient_through_two_steps(name: str) -> None:
+    optimiser, _ = ROWS[name]
+    start = np.asarray([0.3, -0.8, 1.2])
+
+    def after_two_steps(p: Any) -> Any:
+        state = optimiser.init(p)
+        for _ in range(2):
+            updates, state = optimiser.update(p * p * p, state, p)
+            p = optim.apply_updates(p, updates)
+        return p[0] * p[1] + p[2]
+
+    h = 1e-6 * np.eye(3)
+    expected = [(after_two_steps(start + d) - after_two_steps(start - d)) / 2e-6 for d in h]
+    np.testing.assert_allclose(gpubp.grad(after_two_steps)(start), expected, rtol=1e-5, atol=1e-7)
 
 
 def test_first_step_of_adam_has_the_size_of_the_rate_in_float32() -> None:
