@@ -45,5 +45,6 @@ def choose_device(spec: str) -> tuple[Backend, str]:
     device = backend.device_name(
         backend.device if backend.device is not None else backend.devices()[0]
     )
-    product = backend.details().get(f"device {device}", "")
+    details = backend.details()
+    product = details.get(f"device {device}") or details.get(device, "")
     return backend, f"{backend.name} on {device}{product and f': {product}'} ({reason})"

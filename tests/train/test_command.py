@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from gpubp.train import run
+from gpubp.train import load_trained, run
 from gpubp.train.config import Config, read_toml
 from gpubp.train.progress import Report
 
@@ -340,7 +340,7 @@ def test_signal_from_outside(blobs, number):
     assert re.search(
         r"interrupted after \d+ epochs?( and \d batch(es)?)?; all of it is in run/", out
     )
-    trained = run.load_trained(Path("run"))
+    trained = load_trained("run")
     assert trained.classes.tolist() == [2, 5, 7]
     assert not list(Path("run").glob(".*"))
 
