@@ -66,6 +66,12 @@ class Checkpoint:
             raise RunError(f"{self.path}: no array '{name}'")
         return self.arrays[name]
 
+    def fact(self, name: str) -> Any:
+        """The fact of that name; RunError where there is none."""
+        if name not in self.facts:
+            raise RunError(f"{self.path}: nothing about '{name}' in its metadata")
+        return self.facts[name]
+
 
 def pack(prefix: str, value: Any, backend: Backend) -> dict[str, np.ndarray]:
     """The leaves of a tree as host arrays, named by their paths, as in model.layers[0].weight."""

@@ -66,8 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    # No markup: a path may well hold [brackets].
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    # No markup: a path may well hold [brackets]. No line breaks where nobody looks: in a log they
+    # would be in the way.
+    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
     began = time.perf_counter()
     resumed = arguments.resume is not None
     changes = _changes(arguments) if resumed else {}
@@ -133,11 +134,12 @@ def _introduce(console: Console, training: Run, folder: Path) -> None:
 
 
 def _say_interrupted(console: Console, training: Run, folder: Path) -> None:
-    epochs = training.epochs_done
-    batches = training.steps - epochs * training.steps_per_epoch
+    batches = training.steps - training.epochs_done * training.steps_per_epoch
+    done = _count(training.epochs_done, "epoch")
+    if batches:
+        done += f" and {_count(batches, 'batch', 'batches')}"
     console.print(
-        f"interrupted after {_count(epochs, 'epoch')} and {_count(batches, 'batch', 'batches')}; "
-        f"{folder / files.CHECKPOINT} is complete\n"
+        f"interrupted after {done}; all of it is in {folder / files.CHECKPOINT}\n"
         f"go on with: gpubp train --resume {shlex.quote(str(folder))}"
     )
 
@@ -151,7 +153,10 @@ def _draw_curves(console: Console, training: Run, folder: Path) -> None:
         return
     task = training.task
     network = describe_network(training.config, task.shape, len(task.classes))
-    title = f"{folder}: {Path(training.config.data).name}, {network}, {training.config.optimizer}"
+    config = training.config
+    title = f"{folder}: {Path(config.data).name}, {network}, {config.optimizer}"
+    if config.label_smoothing:  # else a loss that stays far from zero would look like a fault
+        title += f", label smoothing {config.label_smoothing:g}"
     try:
         write_curves(folder / files.CURVES, training.history, title)
     except MissingPackageError as error:

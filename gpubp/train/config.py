@@ -28,9 +28,10 @@ _LEARNING_RATES = {
 }
 
 
-def _setting(default: Any, help: str, **rule: Any) -> Any:
+def _setting(default: Any, help: str, metavar: str = "", **rule: Any) -> Any:
     """``rule``: choices, or the bounds above (exclusive), low (inclusive), below (exclusive)."""
-    return dataclasses.field(default=default, metadata={"help": help, "rule": rule})
+    metadata = {"help": help, "metavar": metavar, "rule": rule}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ class Config:
     0.3
     """
 
-    data: str = _setting("digits", "digits, FILE.npz, FILE.csv, or a FOLDER of IDX files (MNIST)")
-    label_column: str = _setting("auto", "CSV: the label's column, by name or by number from 0")
+    data: str = _setting(
+        "digits", "digits, FILE.npz, FILE.csv, or a FOLDER of IDX files (MNIST's format)", "DATA"
+    )
+    label_column: str = _setting(
+        "auto", "CSV: the label's column, by name or by number from 0", "COLUMN"
+    )
     test_fraction: float = _setting(
         0.2, "share kept for testing where the data has no test part", above=0, below=1
     )
@@ -77,7 +82,7 @@ class Config:
     seed: int = _setting(
         0, "of the split, the weights, the order and the dropout", low=0, below=2**64
     )
-    backend: str = _setting("auto", "auto, numpy, cupy, cupy:1, torch, ...")
+    backend: str = _setting("auto", "auto, numpy, cupy, cupy:1, torch, ...", "NAME")
     dtype: str = _setting("float32", "of the arithmetic", choices=("float32", "float64"))
 
     def __post_init__(self) -> None:
@@ -175,15 +180,15 @@ def add_flags(parser: argparse._ActionsContainer) -> None:
             flag(name),
             # Values stay text here: check() gives every fault in the same words as for TOML.
             default=argparse.SUPPRESS,
-            metavar="{" + ",".join(choices) + "}" if choices else _metavar(name),
+            metavar=field.metadata["metavar"] or _metavar(name, choices),
             help=text.replace("%", "%%"),
         )
 
 
-def _metavar(name: str) -> str:
-    if _is_list(name):
-        return "N,N"
-    return {int: "N", float: "X", str: "NAME"}[_scalar_kind(name)]
+def _metavar(name: str, choices: tuple[str, ...] | None) -> str:
+    if choices:
+        return "{" + ",".join(choices) + "}"
+    return "N,N" if _is_list(name) else {int: "N", float: "X"}[_scalar_kind(name)]
 
 
 def from_flags(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -39,6 +39,12 @@ def choose_device(spec: str) -> tuple[Backend, str]:
     elif variable and variable != "auto":
         reason = f"named by {VARIABLE}"
     else:
-        reason = "; ".join(messages.texts) or "by --backend auto"
-    device = backend.device if backend.device is not None else backend.devices()[0]
-    return backend, f"{backend.name} on {device} ({reason})"
+        # "auto takes the backend numpy; not cupy: ...": the backend is named beside it already.
+        known = f"auto takes the backend {backend.name}"
+        reason = "auto" + "".join(text.removeprefix(known) for text in messages.texts)
+    device = backend.device_name(
+        backend.device if backend.device is not None else backend.devices()[0]
+    )
+    details = backend.details()
+    product = details.get(f"device {device}") or details.get(device, "")
+    return backend, f"{backend.name} on {device}{product and f': {product}'} ({reason})"

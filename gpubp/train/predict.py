@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import argparse
 import io
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from gpubp import data, nn
-from gpubp.data import Dataset
-from gpubp.errors import DataError, RunError
+from gpubp import data
+from gpubp.errors import RunError
 from gpubp.train.atomic import write_atomically
-from gpubp.train.run import Trained, load_trained
-from gpubp.train.task import network_input
-
-_BATCH = 1024
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """For each example its most probable label and that label's probability."""
-
-    label: np.ndarray
-    probability: np.ndarray
+from gpubp.train.trained import Predictions, load_trained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the predictions."""
     out = _new_file(Path(arguments.run), arguments.out)
-    trained = load_trained(Path(arguments.run), arguments.backend)
-    features = int(np.prod(trained.shape))
-    examples, test = data.load(arguments.data, trained.config.label_column, features)
+    trained = load_trained(arguments.run, arguments.backend)
+    examples, test = data.load(arguments.data, trained.config.label_column, trained.features)
     # A file that keeps test examples apart has them for this.
     examples = test or examples
-    predictions = predict(trained, examples)
+    predictions = trained.predict(examples)
     write_atomically(out, _table(predictions) if out.suffix == ".csv" else _archive(predictions))
     line = f"{len(examples):,} predictions in {out}"
     if examples.y is not None:
@@ -58,27 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
         line += f"; {right / len(examples):.1%} ({right:,}) agree with the labels"
     print(line)
     return 0
-
-
-def predict(trained: Trained, examples: Dataset) -> Predictions:
-    """The predictions for ``examples``; DataError where they aren't what the network takes."""
-    if examples.shape != trained.shape:
-        if examples.x.ndim == 2 and examples.shape == (int(np.prod(trained.shape)),):
-            examples = Dataset(examples.x.reshape(-1, *trained.shape), examples.y, examples.source)
-        else:
-            raise DataError(
-                f"{examples.source}: {examples.x_name} has examples of shape {examples.shape}, "
-                f"but the network was trained on shape {trained.shape}"
-            )
-    if examples.y is not None:
-        data.encode(examples, trained.classes)
-    x = network_input(trained.config, examples, trained.standardize)
-    labels, probabilities = [], []
-    for (batch,) in data.batches(x, size=_BATCH, backend=trained.backend):
-        shares = trained.backend.to_numpy(nn.softmax(trained.model(batch)))
-        labels.append(trained.classes[shares.argmax(-1)])
-        probabilities.append(shares.max(-1))
-    return Predictions(np.concatenate(labels), np.concatenate(probabilities))
 
 
 def _new_file(run_folder: Path, out: str | None) -> Path:

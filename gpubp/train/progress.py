@@ -23,7 +23,6 @@ class Report:
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
             console=console,
-            transient=True,
             expand=True,
             disable=not console.is_terminal,
         )
@@ -52,7 +51,15 @@ class Report:
 
     def epoch(self, metrics: dict[str, Any]) -> None:
         """An epoch is done; ``metrics`` is its line in metrics.jsonl."""
-        if not self._console.is_terminal:
+        if self._console.is_terminal:
+            self.batch(
+                metrics["epoch"],
+                self._batches,
+                metrics["train_loss"],
+                metrics["train_accuracy"],
+                metrics["examples_per_second"],
+            )
+        else:
             width = len(str(self._epochs))
             self._console.print(
                 f"epoch {metrics['epoch']:{width}}/{self._epochs}"
@@ -65,5 +72,5 @@ class Report:
             )
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Leave the bar as it is."""
         self._bar.stop()

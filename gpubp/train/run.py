@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpubp import data, random
-from gpubp.core.backend import Backend, get_backend
-from gpubp.data import Standardizer
+from gpubp.core.backend import Backend
 from gpubp.errors import DivergedError, RunError
 from gpubp.train import folder as files
 from gpubp.train.atomic import write_atomically
@@ -82,7 +81,7 @@ def resume_run(folder: Path, changes: Mapping[str, Any]) -> Run:
     checkpoint = read_checkpoint(folder / files.CHECKPOINT)
     config = replace(stored_config(checkpoint), **changes)
     task = load_task(config)
-    if task.fingerprint != checkpoint.facts.get("fingerprint"):
+    if task.fingerprint != checkpoint.fact("fingerprint"):
         raise RunError(f"{config.data}: not the data that {folder} was trained on")
     backend, device = choose_device(config.backend)
     blank = _initial_state(config, task, backend)
@@ -96,8 +95,8 @@ def resume_run(folder: Path, changes: Mapping[str, Any]) -> Run:
 def stored_config(checkpoint: Checkpoint) -> Config:
     """The configuration that a checkpoint was made with."""
     try:
-        return Config(**checkpoint.facts["config"])
-    except (KeyError, TypeError) as error:
+        return Config(**checkpoint.fact("config"))
+    except TypeError as error:
         raise RunError(f"{checkpoint.path}: no usable configuration in it ({error})") from error
 
 
@@ -220,33 +219,8 @@ def save_run(run: Run, folder: Path) -> None:
     write_checkpoint(folder / files.CHECKPOINT, arrays, facts)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What predicting takes of a run."""
-
-    config: Config
-    model: Any
-    shape: tuple[int, ...]
-    classes: np.ndarray
-    standardize: Standardizer
-    backend: Backend
-
-
-def load_trained(folder: Path, backend: str | None = None) -> Trained:
-    """The trained network of the run in ``folder``; RunError where there is none."""
-    checkpoint = read_checkpoint(folder / files.CHECKPOINT)
-    config = stored_config(checkpoint)
-    shape = tuple(checkpoint.facts["shape"])
-    classes = checkpoint.array("classes")
-    where = get_backend(backend or config.backend)
-    blank = build_network(config, shape, len(classes), random.key(0, backend=where.name))
-    model = checkpoint.tree("state.model", blank, where)
-    standardize = Standardizer(checkpoint.array("mean"), checkpoint.array("scale"))
-    return Trained(config, model, shape, classes, standardize, where)
-
-
 def _initial_state(config: Config, task: Task, backend: Backend) -> State:
-    key = random.key(config.seed, backend=backend.name, device=backend.device)
+    key = random.key(config.seed, backend=backend)
     network_key, dropout_key = random.split(key, 2)
     model = build_network(config, task.shape, len(task.classes), network_key)
     optimizer = build_optimizer(config, build_schedule(config, 1))

@@ -36,6 +36,14 @@ def test_round_trip(path, backend):
     assert back["b"][1].shape == ()
 
 
+def test_what_is_not_there(path):
+    checkpoint = read_checkpoint(path)
+    with pytest.raises(RunError, match=r"c\.safetensors: no array 'steps'"):
+        checkpoint.array("steps")
+    with pytest.raises(RunError, match=r"c\.safetensors: nothing about 'config' in its metadata"):
+        checkpoint.fact("config")
+
+
 @pytest.mark.parametrize(
     ("like", "message"),
     [

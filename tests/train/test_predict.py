@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from gpubp import data
-from gpubp.train.predict import predict
-from gpubp.train.run import load_trained
+from gpubp.train import load_trained
 
 
 @pytest.fixture
@@ -51,9 +50,9 @@ def test_with_labels_and_without(trained, gpubp):
 
 
 def test_probabilities_are_the_networks(trained):
-    run = load_trained(Path("run"))
+    run = load_trained("run")
     examples, _ = data.load("blobs.npz")
-    predictions = predict(run, examples)
+    predictions = run.predict(examples)
     w1, b1, w2, b2 = (
         getattr(run.model[i], name).astype(float) for i in (0, 2) for name in ("weight", "bias")
     )
