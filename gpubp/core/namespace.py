@@ -39,6 +39,8 @@ class Namespace(ModuleType):
             found = _lifted(_bound(CREATION[name], self))
         elif name in _CONSTANTS or _is_dtype(self.backend.xp, name):
             found = getattr(self.backend.xp, name)
+        elif any(f.startswith(f"{name}.") for f in FUNCTIONS):
+            found = Extension(self, name)
         elif name.startswith("__"):
             raise AttributeError(name)
         else:
@@ -51,7 +53,8 @@ class Namespace(ModuleType):
         return found
 
     def __dir__(self) -> list[str]:
-        return sorted({*FUNCTIONS, *CREATION, *_CONSTANTS, *_DTYPES})
+        names = {name.partition(".")[0] for name in (*FUNCTIONS, *CREATION)}
+        return sorted({*names, *_CONSTANTS, *_DTYPES})
 
     def __repr__(self) -> str:
         # array_namespace over a traced and a raw array prints this in its error.
@@ -68,6 +71,29 @@ class Namespace(ModuleType):
 
     def __reduce__(self) -> Any:
         return _rebuild, (self.backend.name, str(self.device))
+
+
+class Extension(ModuleType):
+    """An extension of the standard, ``xp.linalg`` or ``xp.fft``: the dotted names of ``xp``."""
+
+    def __init__(self, namespace: Namespace, name: str) -> None:
+        super().__init__(f"{namespace.__name__}.{name}")
+        self._namespace = namespace
+        self._prefix = f"{name}."
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self._namespace, self._prefix + name)
+        setattr(self, name, found)
+        return found
+
+    def __dir__(self) -> list[str]:
+        names = (*FUNCTIONS, *CREATION)
+        return sorted(n[len(self._prefix) :] for n in names if n.startswith(self._prefix))
+
+    def __reduce__(self) -> Any:
+        return getattr, (self._namespace, self._prefix[:-1])
 
 
 _DTYPES = (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from gpubp.core.abstract import SCALARS, ShapeDtype
@@ -90,7 +91,7 @@ class Primitive:
             return kernel
         if self.reference is not None:
             return partial(self.reference, backend.xp)
-        return getattr(backend.xp, self.name)
+        return attrgetter(self.name)(backend.xp)  # "linalg.inv" too
 
     def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[Sequence[Any], Any]:
         """Arguments and result as a tape keeps them: shapes in the place of values never used."""

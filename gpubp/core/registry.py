@@ -31,3 +31,13 @@ def creation(f: F) -> F:
     """Decorator: enter ``f(namespace, ...)``, which returns raw or traced arrays."""
     CREATION[f.__name__] = f
     return f
+
+
+def extension(name: str, table: dict[str, Callable[..., Any]] = FUNCTIONS) -> Callable[[F], F]:
+    """Decorator: enter a function of the standard's extension ``name`` as ``"name.function"``."""
+
+    def enter(f: F) -> F:
+        table[f"{name}.{f.__name__}"] = f
+        return f
+
+    return enter

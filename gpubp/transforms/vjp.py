@@ -14,12 +14,13 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
-from gpubp.core.abstract import SCALARS, ShapeDtype
+from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
-from gpubp.core.namespace import dtype_kind, is_array, is_inexact, namespace_of
+from gpubp.core.namespace import dtype_kind, is_array, is_inexact
 from gpubp.core.primitive import Primitive
 from gpubp.core.trace import Trace, alike, running
 from gpubp.rules.elementwise import add
+from gpubp.rules.families import shape_only
 from gpubp.transforms.arguments import (
     argument_numbers,
     constant,
@@ -133,6 +134,21 @@ class Tape(Trace):
         return x._extra if type(x) is Array and x._trace is self else None
 
 
+class LinearTape(Tape):
+    """A tape whose inputs have no values: of what depends on them it finds out the shape only."""
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        primals, parents, active = self._unpack(args)
+        if not active:
+            return super().process(primitive, args, params)
+        # No trace below has a part in this: a rule there would meet arrays without values.
+        y = primitive.abstract(*[shape_only(a) for a in primals], **params)
+        traced = any(type(a) is Array for a in primals)
+        args, kept = self.residuals(primitive, parents, primals, y)
+        self.nodes.append(Node(primitive, args, kept, params, parents, traced))
+        return Array(y, self, len(self.nodes) - 1)
+
+
 def pull(
     nodes: list[Any],
     outputs: Sequence[int | None],
@@ -214,8 +230,8 @@ class _Transposed:
 
 def linear_transpose(f: Callable[..., Any], like: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
     """Apply the transpose of linear ``f``, a function of payloads like these, to ``cts``."""
-    with running(Tape()) as tape:
-        inputs = [tape.input(ShapeDtype(x.shape, x.dtype, namespace_of(x))) for x in like]
+    with running(LinearTape()) as tape:
+        inputs = [tape.input(shape_only(x)) for x in like]
         out = f(*inputs)
         out = out if isinstance(out, (tuple, list)) else (out,)
         positions = [tape.position(x) for x in out]

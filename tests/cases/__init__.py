@@ -1,6 +1,6 @@
 """The rows: every function of the standard, once, with the calls that all laws try.
 
-One module per section. `linalg` and `fft` get modules of their own beside these.
+One module per section, and one for each extension.
 """
 
 from cases import (
@@ -8,7 +8,9 @@ from cases import (
     creation,
     data_types,
     elementwise,
+    fft,
     indexing,
+    linalg,
     linear_algebra,
     manipulation,
     searching,
@@ -25,6 +27,8 @@ SECTIONS = (
     manipulation,
     searching,
     statistical,
+    linalg,
+    fft,
     array_object,
 )
 ROWS: tuple[Row, ...] = tuple(row for section in SECTIONS for row in section.ROWS)
