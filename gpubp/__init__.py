@@ -11,10 +11,11 @@ from gpubp.core.backend import available_backends, get_backend, use_backend
 from gpubp.core.namespace import array_namespace
 from gpubp.transforms.checkpoint import checkpoint
 from gpubp.transforms.custom import custom_jvp, custom_vjp
+from gpubp.transforms.grad import grad, value_and_grad
 from gpubp.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from gpubp.transforms.jvp import jvp
 from gpubp.transforms.stop_gradient import stop_gradient
-from gpubp.transforms.vjp import grad, linearize, value_and_grad, vjp
+from gpubp.transforms.vjp import linearize, vjp
 from gpubp.transforms.vmap import vmap
 
 __version__ = "0.1.0"

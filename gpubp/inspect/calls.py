@@ -15,7 +15,7 @@ from gpubp.core.namespace import is_array, is_inexact
 from gpubp.core.primitive import Primitive
 from gpubp.core.trace import running
 from gpubp.transforms.arguments import constant, default_array, flatten_call, name_of
-from gpubp.transforms.vjp import Tape
+from gpubp.transforms.tape import Tape
 
 # Layers and losses are written like a user's function, so their calls count as the user's. By
 # file, not by module's name: the examples in a docstring run under the name of their module.
@@ -44,6 +44,9 @@ class CallTape(Tape):
         out = super().process_call(call, args)
         self._mark(_entry(sys._getframe()))
         return out
+
+    def residuals(self, primitive: Primitive, parents: Any, args: Any, y: Any) -> tuple[Any, Any]:
+        return args, y  # every value is to be shown
 
     def input(self, x: Any) -> Any:
         out = super().input(x)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gpubp.inspect.calls import Run
 from gpubp.rules.families import full_like
-from gpubp.transforms.vjp import Node, Part, pull
+from gpubp.transforms.tape import Node, Part, pull
 
 # A view shows another variable's numbers in another shape, so it makes no variable of its own.
 VIEWS = frozenset(("reshape", "permute_dims", "broadcast_to"))

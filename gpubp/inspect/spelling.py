@@ -179,8 +179,7 @@ def derivative(
     Returns:
         The formula in terms of those names; ``None`` where there is no short one.
     """
-    partial = primitive.partials[which] if isinstance(primitive, Elementwise) else None
-    if partial is None:
+    if not isinstance(primitive, Elementwise) or primitive.partials[which] is None:
         return None
     with running(Spelling()) as trace:
 
@@ -188,5 +187,6 @@ def derivative(
             return x if name is None else Array(x, trace, Text(name))
 
         one = Array(full_like(y[0], 1), trace, Text("1"))
-        text = trace.text(partial(one, named(*y), *[named(*a) for a in args], **params)).text
+        values = [*[named(*a) for a in args], named(*y)]
+        text = trace.text(primitive.times_partial(which, one, values)).text
     return text if len(text) <= LONGEST else None

@@ -18,7 +18,7 @@ from gpubp.inspect.spelling import Text
 from gpubp.rules.families import Elementwise, full_like
 from gpubp.rules.manipulation import reshape_p
 from gpubp.transforms.arguments import export
-from gpubp.transforms.vjp import Node, Part
+from gpubp.transforms.tape import Node, Part
 
 LARGEST = 64  # entries of a local Jacobian that are worked out; a larger one is named by its shape
 

@@ -14,18 +14,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gpubp.core.abstract import SCALARS
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, function
-from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtype, to_array
+from gpubp.rules.families import Elementwise, full_like, result_dtype, to_array
 
 # fmt: off
-multiply_no_nan = Elementwise(  # a * b, and 0 where a is 0 whatever b is
+multiply_no_nan = Elementwise(  # a * b, and 0 where either is 0 whatever the other is
     "multiply_no_nan",
     lambda t, b: multiply_no_nan(t, b),
     lambda t, a: multiply_no_nan(t, a),
-    reference=lambda xp, a, b: xp.where(a == 0, 0.0, a * b), public=False)
+    reference=lambda xp, a, b: xp.where((a == 0) | (b == 0), 0.0, a * b), public=False)
 divide_no_nan = Elementwise(  # a / b, and 0 where a is 0 whatever b is
     "divide_no_nan",
     lambda t, b: divide_no_nan(t, b),
@@ -45,7 +45,7 @@ atan2 = Elementwise(
 atanh = Elementwise("atanh", lambda t, x: divide_no_nan(t, 1 - x * x))
 copysign = Elementwise(
     "copysign", lambda t, y, a, b: where(signbit(a) == signbit(to_array(b, y)), t, -t), None)
-cos = Elementwise("cos", lambda t, x: -t * sin(x))
+cos = Elementwise("cos", lambda t, x: -multiply_no_nan(t, sin(x)))
 cosh = Elementwise("cosh", lambda t, x: multiply_no_nan(t, sinh(x)))
 divide = Elementwise(
     "divide",
@@ -89,7 +89,7 @@ remainder = Elementwise(
 sin = Elementwise("sin", lambda t, x: t * cos(x))
 sinh = Elementwise("sinh", lambda t, x: multiply_no_nan(t, cosh(x)))
 sqrt = Elementwise("sqrt", lambda t, y: divide_no_nan(t, 2 * y))
-square = Elementwise("square", lambda t, x: t * (2 * x))
+square = Elementwise("square", lambda t, x: multiply_no_nan(t, 2 * x))
 subtract = Elementwise("subtract", lambda t: t, lambda t: -t)
 tan = Elementwise("tan", lambda t, y: multiply_no_nan(t, 1 + y * y))
 tanh = Elementwise("tanh", lambda t, y: t * (1 - y * y))
@@ -139,8 +139,8 @@ def _share(t: Any, wins: Any, ties: Any) -> Any:
 
 
 def _times(t: Any, d: Any) -> Any:
-    finite_number = type(d) in SCALARS and cmath.isfinite(d)
-    return t * d if finite_number else multiply_no_nan(t, d)
+    harmless = type(d) in SCALARS and cmath.isfinite(d) and d != 0
+    return t * d if harmless else multiply_no_nan(t, d)
 
 
 def _over(t: Any, d: Any) -> Any:
@@ -198,7 +198,10 @@ conj = _RealLinear("conj", lambda t, y, x: conj(t), lambda ct, y, x: conj(ct))
 imag = _RealLinear("imag", lambda t, y, x: imag(t), lambda ct, y, x: _as(ct, x) * -1j)
 real = _RealLinear("real", lambda t, y, x: real(t), lambda ct, y, x: _as(ct, x))
 abs_real = Elementwise(
-    "abs_real", lambda t, x: t * sign(x), reference=lambda xp, x: xp.abs(x), public=False
+    "abs_real",
+    lambda t, x: multiply_no_nan(t, sign(x)),
+    reference=lambda xp, x: xp.abs(x),
+    public=False,
 )
 
 

@@ -127,6 +127,12 @@ class Elementwise(Primitive):
         if public:
             FUNCTIONS[name] = self
 
+    def times_partial(self, which: int, t: Any, values: Sequence[Any]) -> Any:
+        """``t`` times the partial by argument ``which``; ``values`` are the arguments and ``y``."""
+        partial = self.partials[which]
+        assert partial is not None
+        return partial(t, *[values[i] for i in self.operands[which]])
+
     def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
         shape = broadcast_shapes(*[shape_of(a) for a in args])
         namespace = next(namespace_of(a) for a in args if hasattr(a, "dtype"))
@@ -135,9 +141,9 @@ class Elementwise(Primitive):
     def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         total = None
         values = (*args, y)
-        for partial, operands, t in zip(self.partials, self.operands, tangents, strict=True):
-            if t is not None and partial is not None:
-                term = partial(t, *[values[i] for i in operands])
+        for which, t in enumerate(tangents):
+            if t is not None and self.partials[which] is not None:
+                term = self.times_partial(which, t, values)
                 total = term if total is None else PRIMITIVES["add"](total, term)
         return None if total is None else like_result(total, y)
 
@@ -147,11 +153,9 @@ class Elementwise(Primitive):
         values = (*args, y)
         return [
             None
-            if n is None or partial is None
-            else like_argument(partial(ct, *[values[i] for i in operands]), x)
-            for n, partial, operands, x in zip(
-                needed, self.partials, self.operands, args, strict=True
-            )
+            if n is None or self.partials[which] is None
+            else like_argument(self.times_partial(which, ct, values), args[which])
+            for which, n in enumerate(needed)
         ]
 
     def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[list[Any], Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gpubp import losses, optim, random
 from gpubp.core import array_namespace, tree
-from gpubp.transforms.vjp import value_and_grad
+from gpubp.transforms.grad import value_and_grad
 
 
 @tree.register

@@ -22,7 +22,7 @@ from gpubp.core.trace import EVALUATION, Trace, running
 from gpubp.errors import UnknownValueError
 from gpubp.transforms.arguments import export, plain
 from gpubp.transforms.jvp import JVPTrace, zeros_like
-from gpubp.transforms.vjp import Tape, pull, push
+from gpubp.transforms.tape import Tape, pull, push
 from gpubp.transforms.vmap import BatchTrace
 
 Payloads = Sequence[Any]

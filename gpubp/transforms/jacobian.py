@@ -11,8 +11,10 @@ from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import size_of
 from gpubp.transforms.arguments import argument_numbers, export, name_of, plain
+from gpubp.transforms.grad import grad
 from gpubp.transforms.jvp import jvp, zeros_like
-from gpubp.transforms.vjp import Recording, grad, pull, push, record
+from gpubp.transforms.recording import Recording, record
+from gpubp.transforms.tape import pull, push
 from gpubp.transforms.vmap import vmap
 
 

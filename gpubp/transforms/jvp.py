@@ -111,6 +111,7 @@ def jvp(
             for x, t in zip(leaves, directions, strict=True)
         ]
         out = f(*tree.unflatten(treedef, traced))
+        aux = None
         if has_aux:
             out, aux = split_aux(f, out, "jvp")
         out_leaves, out_tree = tree.flatten(out)

@@ -114,7 +114,7 @@ def vmap(
             for a, x in zip(axes, leaves, strict=True)
         ]
         function = (lambda *a: f(*a, **kwargs)) if kwargs else f
-        if chunk_size in (None, "auto") or chunk_size >= size:
+        if type(chunk_size) is not int or chunk_size >= size:
             return _run(function, leaves, treedef, axes, size, out_axes)
         chunks = []
         for start in range(0, size, chunk_size):

@@ -24,7 +24,7 @@ def test_value_and_cotangent_lie_each_on_their_own_device():
 
 def test_tangent_moves_along():
     x = strict.asarray([1.0, 2.0], device=HERE)
-    out, tangent = gpubp.jvp(moved, (x,), (strict.ones(2, dtype=x.dtype, device=HERE),))
+    _, tangent = gpubp.jvp(moved, (x,), (strict.ones(2, dtype=x.dtype, device=HERE),))
     assert tangent.device == THERE
     assert [float(e) for e in (tangent[0], tangent[1])] == [6.0, 12.0]
 

@@ -7,7 +7,7 @@ from typing import Any
 import cupy
 
 _multiply = cupy.ElementwiseKernel(
-    "T t, T d", "T r", "r = t == T(0) ? T(0) : T(t * d)", "gpubp_multiply_no_nan"
+    "T t, T d", "T r", "r = t == T(0) || d == T(0) ? T(0) : T(t * d)", "gpubp_multiply_no_nan"
 )
 _divide = cupy.ElementwiseKernel(
     "T t, T d", "T r", "r = t == T(0) ? T(0) : T(t / d)", "gpubp_divide_no_nan"
@@ -15,7 +15,7 @@ _divide = cupy.ElementwiseKernel(
 
 
 def multiply_no_nan(t: Any, d: Any) -> Any:
-    """``t * d``, and exactly 0 wherever ``t`` is 0."""
+    """``t * d``, and exactly 0 wherever either is 0."""
     return _in_one_dtype(_multiply, t, d, cupy.result_type(t, d))
 
 

@@ -9,18 +9,19 @@ import numpy as np
 
 
 def multiply_no_nan(t: Any, d: Any) -> Any:
-    """``t * d``, and exactly 0 wherever ``t`` is 0."""
-    if _all_finite(d):
-        return np.multiply(t, d)
+    """``t * d``, and exactly 0 wherever either is 0."""
     with np.errstate(all="ignore"):
-        return _zero_where_zero(t, np.multiply(t, d))
+        product = np.multiply(t, d)
+    if _all_finite(product):
+        return product
+    return _zero_where(np.equal(t, 0) | np.equal(d, 0), product)
 
 
 def divide_no_nan(t: Any, d: Any) -> Any:
     """``t / d``, and exactly 0 wherever ``t`` is 0."""
     with np.errstate(all="ignore"):
         quotient = np.divide(t, d)
-    return quotient if _all_finite(quotient) else _zero_where_zero(t, quotient)
+    return quotient if _all_finite(quotient) else _zero_where(np.equal(t, 0), quotient)
 
 
 def _all_finite(x: Any) -> bool:
@@ -35,10 +36,10 @@ def _all_finite(x: Any) -> bool:
     return cmath.isfinite(np.vdot(flat, flat))
 
 
-def _zero_where_zero(t: Any, product: Any) -> Any:
-    product = np.asarray(product)
-    np.copyto(product, 0, where=np.equal(t, 0))
-    return product
+def _zero_where(zero: Any, result: Any) -> Any:
+    result = np.asarray(result)
+    np.copyto(result, 0, where=zero)
+    return result
 
 
 KERNELS = {"divide_no_nan": divide_no_nan, "multiply_no_nan": multiply_no_nan}

@@ -8,8 +8,8 @@ import torch
 
 
 def multiply_no_nan(t: Any, d: Any) -> Any:
-    """``t * d``, and exactly 0 wherever ``t`` is 0."""
-    return _zero_where_zero(t, torch.as_tensor(t) * d)
+    """``t * d``, and exactly 0 wherever either is 0."""
+    return _zero_where_zero(d, _zero_where_zero(t, torch.as_tensor(t) * d))
 
 
 def divide_no_nan(t: Any, d: Any) -> Any:
