@@ -98,13 +98,12 @@ def test_every_function_of_the_standard_is_there():
     assert set(names) - extensions <= set(dir(xp))
 
 
-def test_from_dlpack_refuses_traced_arrays_and_takes_raw_ones():
+def test_from_dlpack_takes_raw_arrays_and_leaves_traced_ones():
     def f(x):
-        return x * x.__array_namespace__().from_dlpack(X)
+        xp = x.__array_namespace__()
+        return xp.sum(xp.from_dlpack(x) * xp.from_dlpack(X))
 
-    np.testing.assert_allclose(gpubp.grad(lambda x: f(x).sum())(X), X)
-    with pytest.raises((TypeError, BufferError), match=r"[Dd][Ll][Pp]ack"):
-        gpubp.grad(lambda x: x.__array_namespace__().from_dlpack(x).sum())(X)
+    np.testing.assert_allclose(gpubp.grad(f)(X), X)
 
 
 def test_it_is_hashable_copyable_and_pickles_to_itself():
@@ -121,7 +120,7 @@ def test_raw_and_traced_arrays_mix_in_any_position(library):
         xp = array_api_compat.array_namespace(x)
         y = xp.add(raw, x) * xp.multiply(x, raw) + xp.where(x > 1.5, raw, x)
         y = y + xp.concat([raw, x])[1:3] + xp.stack([x, raw])[0, :] + xp.vecdot(raw, x)
-        return xp.sum(y + raw + (raw - x) + xp.matmul(x, raw))
+        return xp.sum(y + raw + xp.subtract(raw, x) + xp.matmul(x, raw))
 
     c, picked = np.asarray([3.0, 4.0]), np.asarray([1.0, 0.0])
     expected = c * (c + 2 * X) + picked + picked + 1 + 2 * c - 1 + 2 * c
