@@ -24,12 +24,12 @@ from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtyp
 multiply_no_nan = Elementwise(  # a * b, and 0 where a is 0 whatever b is
     "multiply_no_nan",
     lambda t, b: multiply_no_nan(t, b),
-    lambda t, a: multiply_no_nan(t, a),
+    lambda t, a: multiply_no_nan(a, t),
     reference=lambda xp, a, b: xp.where(a == 0, 0.0, a * b), public=False)
 divide_no_nan = Elementwise(  # a / b, and 0 where a is 0 whatever b is
     "divide_no_nan",
     lambda t, b: divide_no_nan(t, b),
-    lambda t, y, b: -divide_no_nan(multiply_no_nan(t, y), b),
+    lambda t, y, b: -divide_no_nan(multiply_no_nan(y, t), b),
     reference=lambda xp, a, b: xp.where(a == 0, 0.0, a / b), public=False)
 
 acos = Elementwise("acos", lambda t, x: divide_no_nan(-t, sqrt(1 - x * x)))
