@@ -57,8 +57,11 @@ def check_grads(
         >>> @gpubp.custom_jvp
         ... def cube(x):
         ...     return x * x * x
-        >>> cube.defjvp(lambda primals, tangents: (cube(*primals), 2.0 * primals[0] * tangents[0]))
-        >>> check_grads(cube, (np.asarray(2.0),), modes=("fwd",))
+        >>> @cube.defjvp
+        ... def rule(primals, tangents):
+        ...     (x,), (t,) = primals, tangents
+        ...     return cube(x), 2.0 * x * t
+        >>> check_grads(cube, (np.asarray(2.0),), modes=("fwd",))  # doctest: +ELLIPSIS
         Traceback (most recent call last):
           ...
         gpubp.errors.LawError: check_grads: at order 1 of f, the JVP differs from the ...
