@@ -51,23 +51,27 @@ def to_device(x: Any, /, *, device: Any) -> Any:
     return x if device == namespace_of(x).device else to_device_p(x, device=device)
 
 
+def _dtype_of(x: Any) -> Any:
+    """The dtype of an array; a dtype as it is (NumPy's are classes that have a ``dtype`` too)."""
+    return x.dtype if is_array(x) else x
+
+
 @creation
 def can_cast(namespace: Any, from_: Any, to: Any, /) -> bool:
     """Whether one dtype casts to another under the promotion rules."""
-    from_ = from_.dtype if is_array(from_) else from_
-    return namespace.backend.xp.can_cast(from_, to)
+    return namespace.backend.xp.can_cast(_dtype_of(from_), to)
 
 
 @creation
 def finfo(namespace: Any, type: Any, /) -> Any:
     """Limits of a floating-point dtype."""
-    return namespace.backend.xp.finfo(type.dtype if is_array(type) else type)
+    return namespace.backend.xp.finfo(_dtype_of(type))
 
 
 @creation
 def iinfo(namespace: Any, type: Any, /) -> Any:
     """Limits of an integer dtype."""
-    return namespace.backend.xp.iinfo(type.dtype if is_array(type) else type)
+    return namespace.backend.xp.iinfo(_dtype_of(type))
 
 
 @creation
@@ -79,9 +83,7 @@ def isdtype(namespace: Any, dtype: Any, kind: Any) -> bool:
 @creation
 def result_type(namespace: Any, *arrays_and_dtypes: Any) -> Any:
     """The dtype that arguments promote to."""
-    return namespace.backend.xp.result_type(
-        *[a.dtype if is_array(a) else a for a in arrays_and_dtypes]
-    )
+    return namespace.backend.xp.result_type(*map(_dtype_of, arrays_and_dtypes))
 
 
 @creation

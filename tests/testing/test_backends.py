@@ -44,7 +44,7 @@ def only_on(name, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: x * 1.001, r"array_api_strict.*differs by.*expected.*found"),
+        (lambda x: x * 1.001, r"(?s)array_api_strict.*differs by.*expected.*found"),
         (lambda x: x[0, :], r"array_api_strict.*shape \(2,\).*expected \(2, 2\)"),
         (lambda x: x > 0, "array_api_strict.*bool.*expected.*float64"),
         (lambda x: (x, x), "array_api_strict.*returned"),
