@@ -11,7 +11,7 @@ from gpubp.losses.reduction import (
     normalise_axis,
     reduce,
 )
-from gpubp.special import logsumexp
+from gpubp.special import largest_finite
 from gpubp.typing import Array
 
 
@@ -46,6 +46,8 @@ def cross_entropy(
             f"cross_entropy: label_smoothing is {label_smoothing}; it must be between 0 and 1."
         )
     xp = array_namespace(logits, target)
+    # Everything from the shifted logits: where the right class has the largest, nothing cancels.
+    shifted = xp.subtract(logits, largest_finite(logits, axis))
     if xp.isdtype(target.dtype, "integral"):
         shape = (*logits.shape[:axis], *logits.shape[axis + 1 :])
         if tuple(target.shape) != shape:
@@ -54,17 +56,18 @@ def cross_entropy(
                 f"of shape {tuple(logits.shape)} with classes along axis {axis} have shape {shape}."
             )
         index = xp.expand_dims(xp.astype(target, xp.int64, copy=False), axis=axis)
-        chosen = xp.squeeze(xp.take_along_axis(logits, index, axis=axis), axis=axis)
+        chosen = xp.squeeze(xp.take_along_axis(shifted, index, axis=axis), axis=axis)
         total = 1.0
     else:
         check_floating("cross_entropy", target=target)
         check_same_shape("cross_entropy", logits=logits, target=target)
-        chosen = xp.sum(xp.multiply(target, logits), axis=axis)
+        chosen = xp.sum(xp.multiply(target, shifted), axis=axis)
         total = xp.sum(target, axis=axis)
     if label_smoothing:
-        chosen = (1 - label_smoothing) * chosen + label_smoothing * xp.mean(logits, axis=axis)
+        chosen = (1 - label_smoothing) * chosen + label_smoothing * xp.mean(shifted, axis=axis)
         total = (1 - label_smoothing) * total + label_smoothing
-    return reduce("cross_entropy", total * logsumexp(logits, axis) - chosen, reduction)
+    values = total * xp.log(xp.sum(xp.exp(shifted), axis=axis)) - chosen
+    return reduce("cross_entropy", values, reduction)
 
 
 def binary_cross_entropy(logits: Array, target: Array, *, reduction: Reduction = "mean") -> Array:

@@ -38,4 +38,4 @@ class Dropout(Module):
         if key is None or self.rate == 0:
             return x
         keep = random.bernoulli(key, 1 - self.rate, tuple(x.shape))
-        return array_namespace(x).where(keep, x / (1 - self.rate), 0)
+        return array_namespace(x, keep).where(keep, x / (1 - self.rate), 0)

@@ -27,7 +27,7 @@ def pair(owner: str, argument: str, value: int | Pair, least: int = 1) -> Pair:
     >>> pair("Conv2d", "stride", 2)
     (2, 2)
     """
-    values: tuple[Any, ...] = (value, value) if isinstance(value, int) else tuple(value)
+    values: tuple[Any, ...] = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(values) != 2 or not all(isinstance(v, int) and v >= least for v in values):
         raise ArgumentError(
             f"{owner}: {argument} is {value!r}; an integer of at least {least} is needed, or a "
@@ -37,19 +37,23 @@ def pair(owner: str, argument: str, value: int | Pair, least: int = 1) -> Pair:
 
 
 def normalise_padding(owner: str, padding: Padding) -> Literal["same"] | tuple[Pair, Pair]:
-    """ "same", or ((top, bottom), (left, right)).
+    """((top, bottom), (left, right)); "same" stays, as it depends on the image.
 
     >>> normalise_padding("Conv2d", (1, 2))
     ((1, 1), (2, 2))
     """
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise ArgumentError(
-                f"{owner}: padding is {padding!r}; 'same', 'valid', an integer, a pair (height, "
-                "width), or ((top, bottom), (left, right)) is needed."
-            )
-        return "same" if padding == "same" else ((0, 0), (0, 0))
-    sides = (padding, padding) if isinstance(padding, int) else padding
+    if padding == "same":
+        return "same"
+    if padding == "valid":
+        padding = 0
+    sides: tuple[Any, ...] = (
+        tuple(padding) if isinstance(padding, tuple | list) else (padding, padding)
+    )
+    if len(sides) != 2 or isinstance(padding, str):
+        raise ArgumentError(
+            f"{owner}: padding is {padding!r}; 'same', 'valid', an integer, a pair (height, "
+            "width), or ((top, bottom), (left, right)) is needed."
+        )
     height, width = (pair(owner, "padding", side, least=0) for side in sides)
     return height, width
 

@@ -227,6 +227,12 @@ def test_half_squared_error_has_the_notes_gradient() -> None:
     assert losses.half_squared_error(np.asarray(3.0), np.asarray(1.0)) == 2.0
 
 
+def test_a_confident_and_right_prediction_costs_next_to_nothing() -> None:
+    logits = np.asarray([1000.0, 985.0], dtype=np.float32)
+    found = losses.cross_entropy(logits, np.asarray(0))
+    assert found == pytest.approx(np.log1p(np.exp(-15.0)), rel=0.25)
+
+
 def test_masked_logits() -> None:
     logits = np.asarray([0.0, -np.inf, 1.0])
     value, gradient = gpubp.value_and_grad(losses.cross_entropy)(logits, np.asarray(0))
@@ -242,6 +248,10 @@ def test_impossible_outcomes_in_kl() -> None:
     assert value == pytest.approx(np.log(2))
     np.testing.assert_array_equal(gradient[0], [-1.0, 0.0, 0.0])
     assert np.isfinite(gradient[1]).all()
+
+
+def test_every_loss_has_a_row() -> None:
+    assert {case.loss.__name__ for case in CASES} == set(losses.__all__)
 
 
 SAME_SHAPE = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,12 @@ X = np.asarray(
 parametrize = pytest.mark.parametrize(
     ("ours", "theirs"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
+
+
+def test_every_activation_has_a_row() -> None:
+    functions = {name for name in nn.__all__ if inspect.isfunction(getattr(nn, name))}
+    helpers = {"count_parameters", "dot_product_attention", "field", "replace"}
+    assert functions - helpers == {row[0].partition("-")[0] for row in ROWS}
 
 
 @parametrize

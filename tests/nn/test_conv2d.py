@@ -44,6 +44,9 @@ def test_representation() -> None:
         ({"dilation": -1}, "dilation is -1"),
         ({"padding": -1}, "padding is -1; an integer of at least 0"),
         ({"padding": "full"}, "padding is 'full'; 'same', 'valid', an integer"),
+        ({"padding": (1, 2, 3)}, r"padding is \(1, 2, 3\); 'same'"),
+        ({"padding": (1, (2, -3))}, r"padding is \(2, -3\); an integer of at least 0"),
+        ({"kernel": 2.5}, "kernel is 2.5; an integer"),
         ({"groups": 3}, r"groups is 3; it must divide in_channels \(4\) and out_channels \(6\)"),
     ],
 )

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from gpubp import errors, random
+import gpubp
+from gpubp import errors, nn, random
+from gpubp.core import tree
 from gpubp.nn import initialisers
 
 SHAPE = (120, 60, 3, 2)
@@ -55,3 +57,32 @@ def test_fans() -> None:
     assert initialisers.fans(SHAPE) == (FAN_IN, FAN_OUT)
     with pytest.raises(errors.ShapeError, match=r"fans: shape \(3,\) has no fan-in"):
         initialisers.fans((3,))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda key: nn.MLP([3, 4, 2], key=key),
+        lambda key: nn.LayerNorm(3, key=key),
+        lambda key: nn.Embedding(5, 2, key=key),
+        lambda key: nn.Conv2d(1, 2, 3, key=key, weight_init=initialisers.he_normal),
+    ],
+    ids=["mlp", "layer-norm", "embedding", "conv"],
+)
+def test_an_array_of_keys_makes_an_ensemble(make) -> None:
+    keys = random.split(random.key(0, backend="numpy"), 3)
+    stacked, mapped, alone = make(keys), gpubp.vmap(make)(keys), make(keys[1])
+    for one, other, member in zip(*map(tree.leaves, (stacked, mapped, alone)), strict=True):
+        assert one.shape == (3, *member.shape)
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one[1], member)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "array_api_strict", "torch"])
+def test_parameters_live_where_their_key_does(backend: str) -> None:
+    key = random.key(0, backend=backend)
+    layer = nn.Sequential([nn.Linear(3, 2, key=key), nn.LayerNorm(2, key=key), nn.Dropout(0.5)])
+    for leaf in tree.leaves(layer):
+        assert type(leaf) is type(key)
+        assert leaf.dtype == gpubp.get_backend(backend).xp.float32
+    assert layer(layer[0].weight[..., :1] + layer[0].weight, key=key).shape == (2, 2)

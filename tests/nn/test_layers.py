@@ -144,7 +144,16 @@ CASES = [
 ]
 BATCH = 3
 
-pytestmark = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+# Layers with a test file of their own and no counterpart to be compared with here.
+ELSEWHERE = {"Dropout", "Embedding", "Flatten", "Identity", "Lambda", "Module"}
+
+parametrize = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def test_every_layer_has_a_row() -> None:
+    layers = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
+    rows = {type(case.make(random.key(0, backend="numpy"))).__name__ for case in CASES}
+    assert layers == rows | ELSEWHERE
 
 
 def host(case: Case) -> tuple[nn.Module, np.ndarray]:
@@ -163,6 +172,7 @@ def as_torch(arrays: list[np.ndarray]) -> list[torch.Tensor]:
     return [torch.tensor(a, requires_grad=True) for a in arrays]
 
 
+@parametrize
 def test_value(case: Case, library: Library) -> None:
     layer, x = host(case)
     expected = case.reference(*as_torch([x, *tree.leaves(layer)])).detach().numpy()
@@ -170,6 +180,7 @@ def test_value(case: Case, library: Library) -> None:
     np.testing.assert_allclose(library.to_numpy(y), expected, rtol=1e-12, atol=1e-12)
 
 
+@parametrize
 def test_float32_stays(case: Case, library: Library) -> None:
     layer, x = tree.map(lambda a: library.asarray(a.astype(np.float32)), host(case))
     assert run(case, layer, x).dtype == library.xp.float32
@@ -177,6 +188,7 @@ def test_float32_stays(case: Case, library: Library) -> None:
     assert all(g.dtype == library.xp.float32 for g in tree.leaves(gradients))
 
 
+@parametrize
 def test_one_example_is_a_row_of_the_batch(case: Case, library: Library) -> None:
     layer, x = tree.map(library.asarray, host(case))
     batch = library.to_numpy(run(case, layer, x))
@@ -195,6 +207,7 @@ def objective(y: Any, weights: Any) -> Any:
     return library_sum(y * y * weights)
 
 
+@parametrize
 def test_gradients(case: Case, library: Library) -> None:
     layer, x = host(case)
     arrays = as_torch([x, *tree.leaves(layer)])
@@ -212,6 +225,7 @@ def test_gradients(case: Case, library: Library) -> None:
         np.testing.assert_allclose(library.to_numpy(gradient), expected, rtol=1e-9, atol=1e-10)
 
 
+@parametrize
 def test_second_order(case: Case) -> None:
     layer, x = host(case)
     arrays = as_torch([x, *tree.leaves(layer)])
@@ -234,6 +248,19 @@ def test_second_order(case: Case) -> None:
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-8, atol=1e-9)
 
 
+@parametrize
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_derivatives_are_finite_where_everything_ties(case: Case, value: float) -> None:
+    layer, x = host(case)
+    x = np.full_like(x, value)
+    both = (x, tree.map(np.zeros_like, layer))
+    slope = gpubp.grad(lambda both: objective(run(case, both[1], both[0]), 1.0))
+    gradient, curvature = gpubp.jvp(slope, (both,), (tree.map(np.ones_like, both),))
+    for leaf in tree.leaves((gradient, curvature)):
+        assert np.isfinite(leaf).all()
+
+
+@parametrize
 def test_tree_and_representation(case: Case) -> None:
     layer, _ = host(case)
     leaves, structure = tree.flatten(layer)

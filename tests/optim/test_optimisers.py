@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gpubp
-from gpubp import errors, optim
+from gpubp import errors, nn, optim, random
 from gpubp.core import tree
 from libraries import Library
 
@@ -142,6 +142,21 @@ def test_a_parameter_without_a_gradient_is_left_alone(name: str) -> None:
     np.testing.assert_array_equal(params["frozen"], np.ones(3))
     assert params["steps"] == 5
     assert (params["w"] < 1).all()
+
+
+def test_a_model_without_biases(name: str) -> None:
+    optimiser, _ = ROWS[name]
+    model = nn.MLP([3, 4, 1], bias=False, key=random.key(0, backend="numpy"))
+    x = np.ones((5, 3), dtype=np.float32)
+    objective = gpubp.value_and_grad(lambda model: (model(x) * model(x)).sum())
+    state = optimiser.init(model)
+    first, _ = objective(model)
+    for _ in range(10):
+        _, grads = objective(model)
+        updates, state = optimiser.update(grads, state, model)
+        model = optim.apply_updates(model, updates)
+    assert objective(model)[0] < first
+    assert model.layers[0].bias is None
 
 
 def test_mixed_dtypes_stay(name: str, library: Library) -> None:

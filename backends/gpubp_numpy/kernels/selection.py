@@ -6,7 +6,6 @@ than arithmetic on the bits is (float32, 16 thousand to a million elements).
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import array_api_compat.numpy
@@ -20,35 +19,37 @@ INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 def where(condition: Any, a: Any, b: Any, /) -> Any:
     """Elements of ``a`` where ``condition`` holds, of ``b`` elsewhere."""
-    if getattr(condition, "size", 0) >= SMALL and condition.dtype == bool:
-        shape = condition.shape
-        if _fits(a, shape):
-            integers = INTEGERS[a.dtype]
-            bits = condition.astype(integers)
-            np.negative(bits, out=bits)  # all bits where the condition holds
-            if _is_zero(b):
-                bits &= a.view(integers)
-                return bits.view(a.dtype)
-            if _fits(b, shape) and a.dtype == b.dtype:
-                bits &= np.bitwise_xor(a.view(integers), b.view(integers))
-                bits ^= b.view(integers)
-                return bits.view(a.dtype)
-        elif _fits(b, shape) and _is_zero(a):
-            integers = INTEGERS[b.dtype]
-            bits = condition.astype(integers)
-            bits -= 1  # no bit where the condition holds, all bits elsewhere
-            bits &= b.view(integers)
-            return bits.view(b.dtype)
-    return xp.where(condition, a, b)
+    if getattr(condition, "size", 0) < SMALL or condition.dtype != bool:
+        return xp.where(condition, a, b)
+    dtypes = {x.dtype for x in (a, b) if hasattr(x, "dtype")}
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+    integers = INTEGERS.get(dtype)
+    a_bits, b_bits = (_bits(x, condition.shape, dtype, integers) for x in (a, b))
+    if a_bits is None or b_bits is None:
+        return xp.where(condition, a, b)
+    mask = condition.astype(integers)
+    if a_bits.ndim == 0 and a_bits == 0:
+        mask -= 1  # no bit where the condition holds, all bits elsewhere
+        mask &= b_bits
+        return mask.view(dtype)
+    np.negative(mask, out=mask)  # all bits where the condition holds
+    if b_bits.ndim == 0 and b_bits == 0:
+        mask &= a_bits
+    else:
+        mask &= np.bitwise_xor(a_bits, b_bits)
+        mask ^= b_bits
+    return mask.view(dtype)
 
 
-def _fits(x: Any, shape: tuple[int, ...]) -> bool:
-    return type(x) is np.ndarray and x.shape == shape and x.dtype in INTEGERS
-
-
-def _is_zero(x: Any) -> bool:
-    """Whether ``x`` is a Python zero: of bits that are all 0, as those of -0.0 are not."""
-    return type(x) in (int, float) and x == 0 and math.copysign(1.0, x) > 0
+def _bits(x: Any, shape: tuple[int, ...], dtype: Any, integers: Any) -> Any:
+    """``x`` as integers of its bits; None unless it is one number, or as many as ``shape``."""
+    if integers is None:
+        return None
+    if type(x) in (int, float):
+        return dtype.type(x).view(integers)
+    if isinstance(x, np.ndarray | np.generic) and x.shape in (shape, ()):
+        return x.view(integers)
+    return None
 
 
 KERNELS = {"where": where}
