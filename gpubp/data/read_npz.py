@@ -40,7 +40,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     wanted = {"x", "y", "x_train", "y_train", "x_test", "y_test"}
     try:
         file = np.load(path, allow_pickle=False)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise DataError(f"{path}: not an NPZ file") from error
     if not isinstance(file, np.lib.npyio.NpzFile):
         raise DataError(f"{path}: holds a single array, not an NPZ archive of x and y")
@@ -54,7 +54,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 def _read(file: np.lib.npyio.NpzFile, path: Path, name: str) -> np.ndarray:
     try:
         return file[name]
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         why = (
             "holds Python objects; save an array of numbers"
             if "allow_pickle" in str(error)

@@ -9,6 +9,8 @@ from typing import Any
 from gpubp.errors import RunError
 from gpubp.train.atomic import write_atomically
 
+_DRAWN = {"epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+
 
 def append_metrics(path: Path, metrics: dict[str, Any]) -> None:
     """Add one line to the file."""
@@ -16,26 +18,27 @@ def append_metrics(path: Path, metrics: dict[str, Any]) -> None:
         file.write(json.dumps(metrics) + "\n")
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of the file, oldest first; RunError, naming the line, where one can't be read."""
-    if not path.exists():
-        return []
-    history = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            history.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise RunError(f"{path}: line {number} is not JSON ({error.msg})") from error
-    return history
-
-
 def keep_metrics(path: Path, epochs: int) -> list[dict[str, Any]]:
     """The lines of the first ``epochs`` epochs; later ones, which are to be run again, go.
 
     A run that was killed may have lines that its checkpoint doesn't know, the last one half
-    written: what a checkpoint doesn't hold has not happened.
+    written: what a checkpoint doesn't hold has not happened. Raises RunError, naming the line,
+    where a line that stays can't be read; the file is then as it was.
     """
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        write_atomically(path, "".join(lines[:epochs]).encode())
-    return read_metrics(path)
+    if not path.exists():
+        return []
+    lines = path.read_bytes().splitlines(keepends=True)
+    history = [_parse(path, number, line) for number, line in enumerate(lines[:epochs], 1)]
+    if len(lines) > epochs:
+        write_atomically(path, b"".join(lines[:epochs]))
+    return history
+
+
+def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        metrics = json.loads(line)
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise RunError(f"{path}: line {number} is not JSON") from error
+    if not isinstance(metrics, dict) or not metrics.keys() >= _DRAWN:
+        raise RunError(f"{path}: line {number} is not an epoch's metrics")
+    return metrics

@@ -203,7 +203,10 @@ def save_config(run: Run, folder: Path) -> None:
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Write all that the run needs to go on, and all that predictions need."""
+    """Write all that the run needs to go on, and all that predictions need.
+
+    The random state is the key in the state; the order of the examples follows from seed and epoch.
+    """
     arrays = {
         **pack("state", run.state, run.backend),
         "steps": np.asarray(run.steps),

@@ -52,24 +52,31 @@ def test_folder_that_can_not_be_made(tmp_path, monkeypatch):
         new_folder("runs/x")
 
 
-def test_metrics(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    assert metrics.read_metrics(path) == []
-    for epoch in (1, 2, 3):
-        metrics.append_metrics(path, {"epoch": epoch})
-    with path.open("a") as file:
-        file.write('{"epoch": 4')  # killed in the middle of a line
-    with pytest.raises(RunError, match=re.escape(f"{path}: line 4 is not JSON")):
-        metrics.read_metrics(path)
-    assert metrics.keep_metrics(path, 2) == [{"epoch": 1}, {"epoch": 2}]
-    assert len(metrics.read_metrics(path)) == 2
-
-
 HISTORY = [
     {"epoch": epoch, "train_loss": 1 / epoch, "test_loss": 1.1 / epoch,
      "train_accuracy": 1 - 0.5 / epoch, "test_accuracy": 1 - 0.6 / epoch}
     for epoch in (1, 2, 3)
 ]  # fmt: skip
+
+
+def test_metrics(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert metrics.keep_metrics(path, 3) == []
+    for line in HISTORY:
+        metrics.append_metrics(path, line)
+    assert metrics.keep_metrics(path, 3) == HISTORY
+    with path.open("a") as file:
+        file.write('{"epoch": 4')  # killed in the middle of a line
+    before = path.read_bytes()
+    with pytest.raises(RunError, match=re.escape(f"{path}: line 4 is not JSON")):
+        metrics.keep_metrics(path, 4)
+    assert path.read_bytes() == before
+    assert metrics.keep_metrics(path, 2) == HISTORY[:2]
+    assert len(path.read_text().splitlines()) == 2
+    for content, fault in ((b"\xff\n", "not JSON"), (b"3\n", "not an epoch's metrics")):
+        path.write_bytes(content)
+        with pytest.raises(RunError, match=re.escape(f"{path}: line 1 is {fault}")):
+            metrics.keep_metrics(path, 1)
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
