@@ -14,11 +14,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gpubp.core.abstract import SCALARS
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, function
-from gpubp.rules.families import Elementwise, ShapeDtype, full_like, result_dtype, to_array
+from gpubp.rules.families import Elementwise, full_like, result_dtype, to_array
 
 # fmt: off
 multiply_no_nan = Elementwise(  # a * b, and 0 where a is 0 whatever b is

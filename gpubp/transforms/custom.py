@@ -218,12 +218,12 @@ class custom_vjp(_Custom):
 
 
 class _CustomVJP(Call):
-    def __init__(self, label: str, run: Any, fwd: Any, bwd: Any, residuals: list[Any]) -> None:
+    def __init__(self, label: str, run: Any, fwd: Any, bwd: Any, structure: list[Any]) -> None:
         super().__init__(run)
         self.label = label
         self.fwd = fwd
         self.bwd = bwd
-        self.residuals = residuals
+        self.structure = structure
         self.plain_forward = False
 
     def jvp_call(self, primals: Payloads, tangents: Payloads) -> tuple[Payloads, Payloads]:
@@ -236,7 +236,7 @@ class _CustomVJP(Call):
 
     def vjp_call(self, primals: Payloads, active: Sequence[bool]) -> tuple[Payloads, Primitive]:
         found = self.fwd(*primals)
-        count = self.residuals[1]
+        count = self.structure[1]
         return found[:count], _Backward(self, found[count:])
 
     def batch_call(self, batched: Sequence[bool], size: int, args: Payloads) -> Payloads:
@@ -253,7 +253,7 @@ class _CustomVJP(Call):
             lambda *a: tuple(run_batch(self.run, batched, size, a)),
             lambda *a: tuple(run_batch(self.fwd, batched, size, a)),
             bwd,
-            self.residuals,
+            self.structure,
         )(*args)
 
 
@@ -274,11 +274,11 @@ class _Backward(Primitive):
     def __init__(self, call: _CustomVJP, residuals: Payloads) -> None:
         self.name = call.label
         self.call = call
-        self.residuals = residuals
+        self.kept = residuals
 
     def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:
         full = [zeros_like(e) if c is None else c for c, e in zip(ct, y, strict=True)]
-        found = list(self.call.bwd(*self.residuals, *full))
+        found = list(self.call.bwd(*self.kept, *full))
         for x, g, n in zip(args, found, needed, strict=True):
             if n is not None and g is not None and tuple(g.shape) != tuple(x.shape):
                 raise errors.ArgumentError(

@@ -110,7 +110,7 @@ def jvp(
             Array(x, trace, t) if is_array(x) and is_inexact(x) else constant(x)
             for x, t in zip(leaves, directions, strict=True)
         ]
-        out = f(*tree.unflatten(treedef, traced))
+        out, aux = f(*tree.unflatten(treedef, traced)), None
         if has_aux:
             out, aux = split_aux(f, out, "jvp")
         out_leaves, out_tree = tree.flatten(out)

@@ -350,7 +350,7 @@ def value_and_grad(
         numbers = argument_numbers(argnums, len(args), "grad")
         function = (lambda *a: f(*a, **kwargs)) if kwargs else f
         recording = record(function, args, numbers, has_aux, "grad")
-        (out,) = recording.outputs if len(recording.outputs) == 1 else (None,)
+        out: Any = recording.outputs[0] if len(recording.outputs) == 1 else None
         if not is_array(out) and type(out) is not float:
             raise errors.DifferentiationError(
                 f"grad: {name_of(f)} must return one real scalar, got the structure "
