@@ -57,7 +57,9 @@ def check_grads(
         >>> @gpubp.custom_jvp
         ... def cube(x):
         ...     return x * x * x
-        >>> cube.defjvp(lambda primals, tangents: (cube(*primals), 2.0 * primals[0] * tangents[0]))
+        >>> @cube.defjvp
+        ... def wrong(primals, tangents):
+        ...     return cube(*primals), 2.0 * primals[0] * tangents[0]
         >>> check_grads(cube, (np.asarray(2.0),), modes=("fwd",))
         Traceback (most recent call last):
           ...
