@@ -113,8 +113,9 @@ def register(cls: type[T]) -> type[T]:
             object.__setattr__(instance, name, value)
         return instance
 
+    node: Any = cls  # optree's signature asks for a collection
     optree.register_pytree_node(
-        cls,
+        node,
         flatten_instance,
         unflatten_instance,
         path_entry_type=optree.GetAttrEntry,

@@ -180,7 +180,9 @@ def test_csv_in_another_encoding(tmp_path):
 def test_idx_folder(tmp_path, suffix):
     def write(name, array):
         content = idx_bytes(array)
-        (tmp_path / (name + suffix)).write_bytes(gzip.compress(content, mtime=0) if suffix else content)
+        (tmp_path / (name + suffix)).write_bytes(
+            gzip.compress(content, mtime=0) if suffix else content
+        )
 
     write("train-images-idx3-ubyte", IMAGES)
     write("train-labels-idx1-ubyte", Y)
