@@ -4,7 +4,7 @@ import gpubp
 from cases import CASES, ROWS
 from gpubp.core.namespace import CREATION, FUNCTIONS
 from gpubp.core.primitive import PRIMITIVES, Primitive
-from on_cases import NUMPY, arguments, cotangents, function
+from on_cases import NUMPY, arguments, cotangents, function, tangents
 
 # What takes no array to differentiate, with the tests that it has instead.
 ELSEWHERE = {
@@ -33,8 +33,12 @@ def test_every_primitive_is_reached_by_a_row(monkeypatch):
     monkeypatch.setattr(Primitive, "__call__", counted)
     for case in CASES:
         for dtype in case.dtypes():
-            xs, cts = arguments(case, NUMPY, dtype), cotangents(case, NUMPY, dtype)
-            gpubp.vjp(function(case), *xs)[1](cts)
+            f, cts = function(case), cotangents(case, NUMPY, dtype)
+
+            def gradient(*xs, f=f, cts=cts):
+                return gpubp.vjp(f, *xs)[1](cts)
+
+            gpubp.jvp(gradient, arguments(case, NUMPY, dtype), tangents(case, NUMPY, dtype))
     missing = set(PRIMITIVES) - reached - set(ELSEWHERE)
     assert not missing, f"no case in tests/cases reaches {sorted(missing)}"
 
