@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 
+# Small products on two threads per process, several processes side by side: that is slower than
+# one thread each, and much slower on a busy machine. Before anything imports NumPy.
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 import hypothesis
 import pytest
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
-from gpubp.core.namespace import Namespace, dtype_kind, is_array, namespace_of
+from gpubp.core.namespace import Namespace, dtype_kind, namespace_of
 from gpubp.core.registry import CREATION, FUNCTIONS, extension
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
 from gpubp.rules.elementwise import conj, divide, multiply
@@ -237,23 +237,25 @@ def ihfft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backw
     return conj(rfft(x, n=n, axis=axis, norm=_REVERSED[_norm(norm, "ihfft")]))
 
 
-def _frequencies(name: str) -> None:
+def _frequencies(name: str, spans: Callable[[int], list[tuple[int, int]]]) -> None:
+    """``fftfreq`` and ``rfftfreq``: multiples of ``1 / (n * d)`` in these half-open spans."""
+
     def frequencies(
         namespace: Namespace, n: int, /, *, d: Any = 1.0, dtype: Any = None, device: Any = None
     ) -> Any:
-        device = namespace.device if device is None else device
-        make = getattr(namespace.backend.xp.fft, name)
-        if is_array(d):
-            return divide(make(n, dtype=dtype, device=device), d)
-        return make(n, d=d, dtype=dtype, device=device)
+        xp, device = namespace.backend.xp, namespace.device if device is None else device
+        parts = [
+            xp.arange(float(i), float(j), dtype=dtype, device=device) for i, j in spans(n) if i < j
+        ]
+        return divide(concat_p(*parts, axis=0), n * d)
 
     frequencies.__name__ = name
     frequencies.__doc__ = f"Frequencies of the result of ``{name[:-4]}`` for samples ``d`` apart."
     extension("fft", CREATION)(frequencies)
 
 
-_frequencies("fftfreq")
-_frequencies("rfftfreq")
+_frequencies("fftfreq", lambda n: [(0, (n + 1) // 2), (-(n // 2), 0)])
+_frequencies("rfftfreq", lambda n: [(0, n // 2 + 1)])
 
 
 def _shift(name: str, distance: Callable[[int], int]) -> None:

@@ -72,12 +72,14 @@ ROWS = [
         case("even", frequencies("fftfreq", 4), reals(4)),
         case("odd, spaced", frequencies("fftfreq", 3, d=0.5), reals(3)),
         numpy_function=False,
+        filled=("cupy",),  # whose own takes no device
     ),
     row(
         "fft.rfftfreq",
         case("even", frequencies("rfftfreq", 4), reals(3)),
         case("odd, spaced", frequencies("rfftfreq", 5, d=0.5), reals(3)),
         numpy_function=False,
+        filled=("cupy",),  # whose own takes no device
     ),
     row(
         "fft.fftshift",

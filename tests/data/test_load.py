@@ -215,7 +215,8 @@ def test_idx_without_labels_and_with_other_types(tmp_path):
         ("train-images-idx3-ubyte", b"\0\0\x08\x03\0\0", "cut short within its header of 16 bytes"),
         ("train-images-idx3-ubyte", idx_bytes(IMAGES)[:-1], "has 23 bytes of data where its header"
          ", shape (4, 2, 3), promises 24"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(IMAGES), mtime=0)[:-9], "damaged gzip file"),
+        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(IMAGES), mtime=0)[:-9],
+         "damaged gzip file"),
         ("train-images-idx3-ubyte.gz", b"plain", "damaged gzip file"),
         ("train-labels-idx1-ubyte", idx_bytes(Y), "no train-images-idx3-ubyte"),
     ],

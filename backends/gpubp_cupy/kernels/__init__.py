@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels import indexing, partials, random, windows
+from gpubp_cupy.kernels import indexing, linalg, partials, random, windows
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **indexing.KERNELS,
+    **linalg.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,
     **windows.KERNELS,

@@ -34,6 +34,8 @@ def array_function(xp: Any, func: Any, args: Any, kwargs: Any) -> Any:
 
 def _understood(func: Any, translation: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     names = inspect.signature(translation).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in names.values()):  # the namespace's own signature
+        return {name: value for name, value in kwargs.items() if value is not np._NoValue}
     for name, value in kwargs.items():
         if name not in names and value is not None and value is not np._NoValue:
             raise UnsupportedFunctionError(

@@ -93,7 +93,7 @@ def _eig_tangent(t: Any, y: Any, x: Any) -> tuple[Any, Any]:
     Giles 2008, 3.1; the columns of V keep length 1: Boeddeker et al. 2017, arXiv:1701.00392, 4.
     """
     w, v = y
-    c = solve(v, t @ v)
+    c = solve(v, FUNCTIONS["astype"](t, v.dtype) @ v)
     turn = c * inverse_or_zero(w[..., None, :] - w[..., :, None], rounding(x, w))
     dv = v @ turn
     along = sum(conj(v) * dv, axis=-2, keepdims=True)

@@ -59,7 +59,7 @@ def _products_without_one(xp: Any, s: Any) -> Any:
 
 
 def _cofactors_tangent(xp: Any, x: Any, t: Any) -> Any:
-    """Of diag(s): -t_ji P_ij off the diagonal, sum_k t_kk P_ik on it, P_ij = prod_{k != i,j} s_k."""
+    """Of diag(s): -t_ji P_ij, on the diagonal sum_k t_kk P_ik, with P_ij = prod_{k != i,j} s_k."""
     phase, u, s, vh = _svd_with_phase(xp, x)
     n = s.shape[-1]
     c = xp.conj(xp.matrix_transpose(u)) @ t @ xp.conj(xp.matrix_transpose(vh))
