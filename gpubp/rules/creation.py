@@ -96,7 +96,9 @@ def asarray(
 def from_dlpack(
     namespace: Namespace, x: Any, /, *, device: Any = None, copy: bool | None = None
 ) -> Any:
-    """An array of another library as a traced one, sharing memory."""
+    """A raw array of any library as a traced one, sharing memory; a traced array as it is."""
+    if type(x) is Array:
+        return x
     return namespace.backend.xp.from_dlpack(x)
 
 
