@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 
-# Small products on two threads per process, several processes side by side: that is slower than
-# one thread each, and much slower on a busy machine. Before anything imports NumPy.
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 import hypothesis
 import pytest
 
+import blas_threads  # noqa: F401  first of all, before anything imports NumPy
 import cuda_device  # first: the emulated device must be there before anything imports CuPy
 import libraries
 
