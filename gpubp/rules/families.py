@@ -283,12 +283,15 @@ def batch_by_loop(
         )
         for i in range(size)
     ]
-    if len({shape_of(row) for row in rows}) > 1:
+    several = primitive.multiple_results
+    parts = list(zip(*rows, strict=True)) if several else [rows]
+    if any(len({shape_of(row) for row in part}) > 1 for part in parts):
         raise UnknownValueError(
             f"{primitive.name} at {user_line()}: the result's shape depends on values, which "
             "differ from example to example under vmap; use a form of fixed shape"
         )
-    return FUNCTIONS["stack"](rows)
+    stacked = [FUNCTIONS["stack"](part) for part in parts]
+    return tuple(stacked) if several else stacked[0]
 
 
 def to_array(x: Any, like: Any) -> Any:

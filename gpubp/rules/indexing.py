@@ -238,7 +238,7 @@ def parse(x: Any, key: Any, name: str) -> Key:
     parts: list[Any] = []
     for part in key if type(key) is tuple else (key,):
         parts.extend(_component(x, part, name))
-    consumed = sum(part is not None and part is not Ellipsis for part in parts)
+    consumed = sum(_takes_an_axis(part) for part in parts)
     ndim = len(x.shape)
     if consumed > ndim or sum(part is Ellipsis for part in parts) > 1:
         raise IndexError(
@@ -259,7 +259,7 @@ def parse(x: Any, key: Any, name: str) -> Key:
         if part is None:
             shape.append(1)
             continue
-        length = next(lengths)
+        length = next(lengths) if _takes_an_axis(part) else 1
         if type(part) is slice:
             spec.append(_forward(part, length))
             if (part.step or 1) < 0:
@@ -268,7 +268,15 @@ def parse(x: Any, key: Any, name: str) -> Key:
             continue
         before = before if advanced else len(shape)
         advanced.append(i)
-        if type(part) is int:
+        if type(part) is _FromMask:
+            if part.length not in (None, length):
+                raise IndexError(f"{name}: a mask of length {part.length} for an axis of {length}")
+            if part.length is not None:
+                spec.append((0, length, 1))
+            axes.append(len(shape))
+            index.append(part.index)
+            shape.append(length)
+        elif type(part) is int:
             if not -length <= part < length:
                 raise IndexError(f"{name}: index {part} for an axis of length {length}")
             spec.append(part % length)
@@ -316,11 +324,25 @@ def _component(x: Any, part: Any, name: str) -> list[Any]:
     )
 
 
+class _FromMask(NamedTuple):
+    """Where a mask is true along one axis, whose length must be this; ``None`` for a 0-d mask,
+    which chooses from a new axis of length 1."""
+
+    index: Any
+    length: int | None
+
+
 def _mask_index(mask: Any) -> list[Any]:
     if mask.shape:
-        return list(FUNCTIONS["nonzero"](mask))
+        return list(map(_FromMask, FUNCTIONS["nonzero"](mask), mask.shape))
     (chosen,) = FUNCTIONS["nonzero"](reshape_p(mask, shape=(1,)))
-    return [None, chosen]  # a 0-d mask selects along a new axis
+    return [_FromMask(chosen, None)]
+
+
+def _takes_an_axis(part: Any) -> bool:
+    if type(part) is _FromMask:
+        return part.length is not None
+    return part is not None and part is not Ellipsis
 
 
 @method
@@ -342,6 +364,10 @@ def getitem(x: Any, key: Any) -> Any:
 def setitem(x: Any, key: Any, value: Any) -> Any:
     """``x`` with ``x[key]`` replaced by ``value``, broadcast and cast to fit."""
     if is_array(key) and dtype_kind(key) == "b" and shape_of(value) == ():
+        if tuple(key.shape) != tuple(x.shape[: len(key.shape)]):
+            raise IndexError(
+                f"x[key] = v: a mask of shape {tuple(key.shape)} for x of shape {tuple(x.shape)}"
+            )
         # No integers needed, so that it also works under vmap and while recording.
         mask = reshape_p(key, shape=(*key.shape, *(1,) * (len(x.shape) - len(key.shape))))
         return FUNCTIONS["astype"](where(mask, _cast(value, x), x), x.dtype)

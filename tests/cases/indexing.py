@@ -103,6 +103,7 @@ ROWS = [
             unbatched(bools(3)),
             lacking=NOT_STANDARD,
         ),
+        case("0-d mask", lambda xp, x: x[x > -5.0], reals(), vmap=False, complex=False),
         case("mask by value", lambda xp, x: x[x > 0], distinct(5), vmap=False, complex=False),
         complex=True,
     ),

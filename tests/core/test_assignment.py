@@ -229,3 +229,34 @@ def test_raw_arrays_take_traced_values_only_through_the_namespace():
 
     with pytest.raises((TypeError, ValueError)):
         gradient(f)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2, 1), (1,), (3, 2), (2, 3, 1)])
+def test_a_mask_of_another_shape_is_no_mask(shape):
+    """NumPy does not broadcast masks; neither reading nor writing may."""
+    x, mask = np.ones((2, 3)), np.ones(shape, dtype=bool)
+    with pytest.raises(IndexError):
+        x[mask]
+    with pytest.raises(IndexError, match=r"mask|indices"):
+        gradient(lambda x: x[mask].sum(), x)
+    with pytest.raises(IndexError, match=r"mask|indices"):
+        gradient(lambda x: (x.__setitem__(mask, 0.0), x.sum())[1], x)
+    with pytest.raises(IndexError, match=r"mask|indices"):
+        gradient(lambda x: (x.__setitem__((mask, Ellipsis), 0.0), x.sum())[1], x)
+
+
+@pytest.mark.parametrize("mask", [True, False])
+def test_a_boolean_number_chooses_along_a_new_axis(mask):
+    out, pullback = gpubp.vjp(lambda x: x[mask], X)
+    np.testing.assert_array_equal(out, X[mask])
+    np.testing.assert_array_equal(pullback(np.ones(out.shape))[0], np.full(3, float(mask)))
+
+
+def test_a_0d_array_is_written_by_its_own_mask():
+    def relu(x):
+        x[x < 0] = 0.0
+        return x * 1.0
+
+    np.testing.assert_array_equal(gpubp.grad(relu)(np.asarray(-2.0)), 0.0)
+    np.testing.assert_array_equal(gpubp.grad(relu)(np.asarray(2.0)), 1.0)
+    np.testing.assert_array_equal(gpubp.vmap(gpubp.grad(relu))(X - 2), [0.0, 1.0, 1.0])

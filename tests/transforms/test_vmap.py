@@ -133,3 +133,12 @@ def test_shape_seen_inside_is_one_examples():
 def test_an_empty_batch():
     found = gpubp.vmap(lambda x: x.__array_namespace__().sum(x))(np.zeros((0, 3)))
     assert found.shape == (0,)
+
+
+def test_shapes_that_depend_on_values_must_agree_between_examples():
+    masked = gpubp.vmap(lambda x: x[x > 1])
+    np.testing.assert_array_equal(masked(A[1:, :]), A[1:, :])
+    with pytest.raises(TypeError, match="depends on values"):
+        masked(A)
+    with pytest.raises(TypeError, match="depends on values"):
+        gpubp.vmap(lambda x: x.__array_namespace__().unique_values(x))(np.asarray([[1, 1], [1, 2]]))
