@@ -205,15 +205,24 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     Args:
         f: function of trees of arrays that returns a real scalar.
         primals: tuple of positional arguments.
-        tangents: tuple like it, the vector.
+        tangents: tuple like it, the vector; ``None`` stands for zero, and is required for an
+            argument without floating-point leaves, such as labels.
 
     Returns:
-        A tree like the argument for one argument, else a tuple of them.
+        A tree like the argument for one argument, else a tuple of them, in which an argument
+        without floating-point leaves has ``None``.
 
     Examples:
         >>> import numpy as np
         >>> hvp(lambda x: (x**3).sum(), (np.asarray([1.0, 2.0]),), (np.asarray([1.0, 0.0]),))
         array([6., 0.])
     """
-    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
-    return jvp(grad(f, argnums), tuple(primals), tuple(tangents))[1]
+    if len(primals) == 1:
+        return jvp(grad(f), tuple(primals), tuple(tangents))[1]
+    numbers = [i for i, x in enumerate(primals) if any(map(_differentiable, tree.leaves(x)))]
+    found = iter(jvp(grad(f, numbers), tuple(primals), tuple(tangents))[1])
+    return tuple(next(found) if i in numbers else None for i in range(len(primals)))
+
+
+def _differentiable(x: Any) -> bool:
+    return isinstance(x, (float, complex)) or (is_array(x) and is_inexact(x))

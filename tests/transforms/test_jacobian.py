@@ -133,3 +133,16 @@ def test_hvp_of_trees():
     v = {"x": np.ones(3), "s": np.asarray(0.0)}
     found = gpubp.hvp(f, (p,), (v,))
     np.testing.assert_allclose(found["x"], 2 * cubic_hessian() @ np.ones(3))
+
+
+def test_hvp_with_arguments_that_have_no_derivative():
+    def f(x, labels, y):
+        xp = x.__array_namespace__()
+        return cubic(x) * y + xp.sum(xp.take(x, labels)) * y**2
+
+    labels, v = np.asarray([0, 2, 2]), np.asarray([0.5, 1.0, -1.0])
+    found = gpubp.hvp(f, (X, labels, np.asarray(2.0)), (v, None, None))
+    np.testing.assert_allclose(found[0], 2 * cubic_hessian() @ v)
+    assert found[1] is None
+    gradient = gpubp.grad(cubic)(X) + 2 * 2.0 * np.asarray([1.0, 0.0, 2.0])
+    np.testing.assert_allclose(found[2], gradient @ v)
