@@ -65,6 +65,8 @@ class SVDResult(NamedTuple):
 
 def rounding(x: Any, values: Any) -> Any:
     """Up to what difference eigenvalues or singular values ``(..., k)`` of ``x`` are equal."""
+    if not values.shape[-1]:
+        return 0.0
     eps = float(namespace_of(x).backend.xp.finfo(x.dtype).eps)
     largest = max(abs(values), axis=-1, keepdims=True)
     return largest[..., None] * (eps * (x.shape[-2] + x.shape[-1]))
