@@ -188,11 +188,17 @@ def _as(ct: Any, x: Any) -> Any:
     return FUNCTIONS["astype"](ct, x.dtype)
 
 
+def _phase(x: Any, size: Any) -> Any:
+    """``x / |x|``; at 0 it is 0, and so are all its derivatives."""
+    zero = size == 0
+    return where(zero, 0.0, x) / where(zero, 1.0, size)
+
+
 # The transposes are those under the pairing Re(sum(ct * t)), as in JAX.
 abs_complex = _RealLinear(
     "abs",
-    lambda t, y, x: real(t * divide_no_nan(conj(x), y)),
-    lambda ct, y, x: _as(ct, x) * divide_no_nan(conj(x), y),
+    lambda t, y, x: real(t * _phase(conj(x), y)),
+    lambda ct, y, x: _as(ct, x) * _phase(conj(x), y),
 )
 conj = _RealLinear("conj", lambda t, y, x: conj(t), lambda ct, y, x: conj(ct))
 imag = _RealLinear("imag", lambda t, y, x: imag(t), lambda ct, y, x: _as(ct, x) * -1j)
@@ -214,7 +220,7 @@ def abs(x: Any, /) -> Any:
 @function
 def sign(x: Any, /) -> Any:
     """Sign of a real number, ``x / |x|`` of a complex one; 0 at 0."""
-    return divide_no_nan(x, abs_complex(x)) if dtype_kind(x) == "c" else sign_real(x)
+    return _phase(x, abs_complex(x)) if dtype_kind(x) == "c" else sign_real(x)
 
 
 @function

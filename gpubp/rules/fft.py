@@ -127,7 +127,7 @@ def _axes(
     ndim = len(x.shape)
     if axes is None and s is not None:
         axes = range(ndim - len(s), ndim)
-    found = normalize_axes(None if axes is None else tuple(axes), ndim, f"fft.{name}")
+    found = normalize_axes(axes, ndim, f"fft.{name}")
     if s is None:
         return found, (-1,) * len(found)
     if len(s) != len(found):

@@ -22,6 +22,7 @@ from gpubp.rules.linalg.families import (
     OfMatrices,
     adjoint,
     hermitian,
+    largest,
     require_matrices,
 )
 from gpubp.rules.linalg.inverses import default_rtol, solve
@@ -29,7 +30,7 @@ from gpubp.rules.linalg.products import diagonal
 from gpubp.rules.linear_algebra import transpose
 from gpubp.rules.manipulation import concat_p
 from gpubp.rules.searching import count_nonzero
-from gpubp.rules.statistical import max, sum
+from gpubp.rules.statistical import sum
 
 linalg = extension("linalg")
 
@@ -66,8 +67,8 @@ class SVDResult(NamedTuple):
 def rounding(x: Any, values: Any) -> Any:
     """Up to what difference eigenvalues or singular values ``(..., k)`` of ``x`` are equal."""
     eps = float(namespace_of(x).backend.xp.finfo(x.dtype).eps)
-    largest = max(abs(values), axis=-1, keepdims=True)
-    return largest[..., None] * (eps * (x.shape[-2] + x.shape[-1]))
+    scale = largest(abs(values), (len(values.shape) - 1,), True)
+    return scale[..., None] * (eps * (x.shape[-2] + x.shape[-1]))
 
 
 def inverse_or_zero(x: Any, tiny: Any) -> Any:
@@ -233,7 +234,7 @@ def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
         rtol = FUNCTIONS["expand_dims"](rtol, -1)
     elif rtol is None:
         rtol = default_rtol(x)
-    return count_nonzero(greater(s, max(s, axis=-1, keepdims=True) * rtol), axis=-1)
+    return count_nonzero(greater(s, largest(s, (len(s.shape) - 1,), True) * rtol), axis=-1)
 
 
 @linalg

@@ -11,13 +11,13 @@ from typing import Any
 from gpubp import errors
 from gpubp.core.namespace import dtype_kind
 from gpubp.core.registry import extension
-from gpubp.core.shapes import Shape, normalize_axes, size_of
+from gpubp.core.shapes import Shape, normalize_axes
 from gpubp.rules.elementwise import abs, conj, equal, isinf, multiply, norm_root, pow, real, where
 from gpubp.rules.families import full_like
 from gpubp.rules.linalg.decompositions import svdvals
-from gpubp.rules.linalg.families import require_matrices
+from gpubp.rules.linalg.families import largest, require_matrices
 from gpubp.rules.manipulation import expand_dims
-from gpubp.rules.statistical import Axis, max_p, min_p, reduced_shape, sum_p
+from gpubp.rules.statistical import Axis, min_p, sum_p
 
 linalg = extension("linalg")
 
@@ -31,11 +31,11 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         return vector_norm(x, axis=last, keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         s = svdvals(x)
-        y = {"nuc": _sum, 2: _max, -2: _min}[ord](s, (len(s.shape) - 1,), False)
+        y = {"nuc": _sum, 2: largest, -2: _min}[ord](s, (len(s.shape) - 1,), False)
         return expand_dims(y, axis=(-2, -1)) if keepdims else y
     if ord in (1, -1, math.inf, -math.inf):
         sums = _sum(abs(x), (last[0 if ord in (1, -1) else 1],), True)
-        return (_max if ord > 0 else _min)(sums, last, keepdims)
+        return (largest if ord > 0 else _min)(sums, last, keepdims)
     raise errors.ArgumentError(
         f"linalg.matrix_norm: ord={ord!r}; use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf"
     )
@@ -51,7 +51,7 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: fl
     if ord == 1:
         return _sum(abs(x), axes, keepdims)
     if ord == math.inf:
-        return _max(abs(x), axes, keepdims)
+        return largest(abs(x), axes, keepdims)
     if ord == -math.inf:
         return _min(abs(x), axes, keepdims)
     size = abs(x)
@@ -70,12 +70,6 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: fl
 
 def _sum(x: Any, axes: Shape, keepdims: bool) -> Any:
     return sum_p(x, axis=axes, keepdims=keepdims)
-
-
-def _max(x: Any, axes: Shape, keepdims: bool) -> Any:
-    if not size_of(tuple(x.shape[a] for a in axes)):  # of nothing: 0, as of any norm
-        return full_like(x, 0, reduced_shape(x, axes, keepdims))
-    return max_p(x, axis=axes, keepdims=keepdims)
 
 
 def _min(x: Any, axes: Shape, keepdims: bool) -> Any:
