@@ -12,6 +12,7 @@ from gpubp.core.namespace import array_namespace
 from gpubp.transforms.checkpoint import checkpoint
 from gpubp.transforms.custom import custom_jvp, custom_vjp
 from gpubp.transforms.grad import grad, value_and_grad
+from gpubp.transforms.implicit import implicit_root
 from gpubp.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from gpubp.transforms.jvp import jvp
 from gpubp.transforms.stop_gradient import stop_gradient
@@ -34,6 +35,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "implicit_root",
     "jacfwd",
     "jacobian",
     "jacrev",

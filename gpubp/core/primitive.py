@@ -4,8 +4,8 @@ A primitive is callable on *payloads*: raw arrays of one backend, traced arrays,
 values (:class:`ShapeDtype`) and Python scalars, mixed. Whoever writes a rule composes primitives;
 the call finds out what is to be done:
 
-- a traced array among the arguments: the innermost trace processes the call;
-- else a :class:`ShapeDtype`: the shape rule answers;
+- a :class:`ShapeDtype` among the arguments: the shape rule answers;
+- else a traced array: the innermost trace processes the call;
 - else the backend computes.
 """
 
@@ -69,13 +69,13 @@ class Primitive:
                     top = trace
             elif kind is ShapeDtype:
                 abstract = True
+        if abstract:
+            return self.abstract(*args, **params)
         if top is not None:
             closed = stack.closed
             if closed is not None and closed.level > top.level:
                 top = closed
             return top.process(self, args, params)
-        if abstract:
-            return self.abstract(*args, **params)
         for a in args:
             table = _IMPLEMENTATIONS.get(type(a))
             if table is not None:

@@ -166,6 +166,8 @@ class Call(Primitive):
         self.run = run
 
     def __call__(self, *args: Any, **params: Any) -> tuple[Any, ...]:
+        if any(type(a) is ShapeDtype for a in args):
+            return self.run(*[abstract(a) if type(a) is Array else a for a in args])
         top = None
         for a in args:
             if type(a) is Array and (top is None or a._trace.level > top.level):

@@ -90,7 +90,7 @@ class custom_jvp(_Custom):
             out, tangent = self.rule(primals, tangents)
             return [*tree.leaves(out), *tree.leaves(tangent)]
 
-        call = _CustomJVP(function.run, _on_payloads(rule))
+        call = JVPCall(function.run, _on_payloads(rule))
         return finish(function, call(*function.arrays))
 
 
@@ -105,7 +105,9 @@ def _on_payloads(f: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     return run
 
 
-class _CustomJVP(Call):
+class JVPCall(Call):
+    """A call whose derivative is ``rule(*primals, *tangents) -> (*results, *their tangents)``."""
+
     def __init__(self, run: Callable[..., Any], rule: Callable[..., Any]) -> None:
         super().__init__(run)
         self.rule = rule
@@ -129,7 +131,7 @@ class _CustomJVP(Call):
         return ys, SubTape(tape.nodes, positions, active)
 
     def batch_call(self, batched: Sequence[bool], size: int, args: Payloads) -> Payloads:
-        return _CustomJVP(
+        return JVPCall(
             lambda *a: tuple(run_batch(self.run, batched, size, a)),
             lambda *both: tuple(run_batch(self.rule, [*batched, *batched], size, both)),
         )(*args)

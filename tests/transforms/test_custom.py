@@ -205,3 +205,18 @@ def test_checkpoint_with_trees_and_closures():
     found = gpubp.grad(loss, argnums=(0, 1))(p, np.asarray(2.0))
     np.testing.assert_allclose(found[0]["a"], 8 * X * c**2)
     np.testing.assert_allclose(found[1], 4 * np.sum((X * c) ** 2))
+
+
+def test_checkpoint_inside_a_forward_rule_is_transposed_on_shapes():
+    @gpubp.custom_jvp
+    def f(x):
+        return x * x
+
+    @f.defjvp
+    def rule(primals, tangents):
+        (x,), (t,) = primals, tangents
+        return f(x), gpubp.checkpoint(lambda x, t: 2 * x * t)(x, t)
+
+    np.testing.assert_allclose(gpubp.grad(total(f))(X), 2 * X)
+    np.testing.assert_allclose(np.diag(gpubp.hessian(total(f))(X)), np.full(3, 2.0))
+    np.testing.assert_allclose(np.diag(gpubp.jacrev(gpubp.jacrev(total(f)))(X)), np.full(3, 2.0))
