@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpubp.core import array_namespace, tree
-from gpubp.core.backend import get_backend
 from gpubp.core.namespace import is_array, is_inexact
 from gpubp.errors import ArgumentError, LawError
 from gpubp.testing.differences import derivative, direction, precision
+from gpubp.transforms.arguments import default_array
 from gpubp.transforms.jvp import jvp
 from gpubp.transforms.vjp import vjp
 
@@ -68,7 +68,7 @@ def check_grads(
     if not modes or set(modes) - {"fwd", "rev"}:
         raise ArgumentError(f"check_grads: modes must be some of 'fwd' and 'rev', given {modes!r}")
     leaves, treedef = tree.flatten(tuple(args))
-    leaves = [get_backend().asarray(x) if type(x) in (float, complex) else x for x in leaves]
+    leaves = [default_array(x, leaves) if type(x) in (float, complex) else x for x in leaves]
     moving = [i for i, x in enumerate(leaves) if is_array(x)]
     if not any(is_inexact(leaves[i]) for i in moving):
         raise ArgumentError(
