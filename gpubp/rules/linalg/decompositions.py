@@ -217,13 +217,15 @@ def eigh(x: Any, /) -> EighResult:
 @linalg
 def eigvals(x: Any, /) -> Any:
     """Eigenvalues, complex, of square matrices."""
-    return eig(x).eigenvalues
+    require_matrices(x, "eigvals", square=True)
+    return eig_p(x)[0]
 
 
 @linalg
 def eigvalsh(x: Any, /) -> Any:
     """Eigenvalues of Hermitian matrices."""
-    return eigh(x).eigenvalues
+    require_matrices(x, "eigvalsh", square=True)
+    return eigh_p(x)[0]
 
 
 @linalg
@@ -256,4 +258,5 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
 @linalg
 def svdvals(x: Any, /) -> Any:
     """Singular values, descending."""
-    return svd(x, full_matrices=False).S
+    require_matrices(x, "svdvals")
+    return svd_p(x, full_matrices=False)[1]
