@@ -40,6 +40,8 @@ def constant(x: Any) -> Any:
 def export(x: Any) -> Any:
     """A payload on its way out: native at the top, traced inside another transformation."""
     x = plain(x)
+    if type(x) is ShapeDtype:
+        return Array(x, EVALUATION, None)
     if type(x) is Array or not is_array(x):
         return x
     x = backend_of(x).native(x)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from gpubp.core import tree
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.array import Array
-from gpubp.core.namespace import is_array, is_inexact, namespace_of
+from gpubp.core.namespace import is_array, namespace_of
 from gpubp.core.primitive import Primitive
 from gpubp.core.stack import stack
 from gpubp.core.trace import EVALUATION, Trace, running
@@ -45,7 +45,7 @@ class Closed(Trace):
         return x._value if x._trace is self or x._trace is EVALUATION else self.enter(x)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        with _closing(self.enclosing):
+        with _claimed_by(self.enclosing):
             y = primitive(*[self.payload(a) for a in args], **params)
         if isinstance(y, tuple):
             return tuple(Array(plain(e), self, None) for e in y)
@@ -56,20 +56,20 @@ class Closed(Trace):
 
     def run(self, f: Callable[..., Any], *args: Any) -> list[Any]:
         """Results of ``f`` as payloads of this trace."""
-        with running(self), _closing(self):
+        self.enclosing = stack.closed
+        with running(self), _claimed_by(self):
             return [self.payload(x) for x in f(*args)]
 
 
 @contextmanager
-def _closing(trace: Closed | None) -> Iterator[None]:
-    enclosing = stack.closed
-    if trace is not None and trace is not enclosing:
-        trace.enclosing = enclosing
+def _claimed_by(trace: Closed | None) -> Iterator[None]:
+    """Let ``trace`` process every traced operation in a ``with`` block."""
+    before = stack.closed
     stack.closed = trace
     try:
         yield
     finally:
-        stack.closed = enclosing
+        stack.closed = before
 
 
 class Capture(Closed):
@@ -81,6 +81,14 @@ class Capture(Closed):
     def enter(self, x: Array) -> Any:
         self.captured.setdefault(id(x), x)
         return abstract(x)
+
+
+class CaptureWithValues(Capture):
+    """The same for functions whose Python branches ask for values."""
+
+    def enter(self, x: Array) -> Any:
+        super().enter(x)
+        return known(x)
 
 
 class Substitution(Closed):
@@ -128,9 +136,8 @@ class Function:
         try:
             capture.run(self.call, *shapes)
         except UnknownValueError:  # Python branches on values: run it on them
-            capture = Capture()
-            capture.enter = lambda x: _record(capture, x)  # type: ignore[method-assign]
-            capture.run(self.call, *[Array(_known(x), EVALUATION, None) for x in self.arrays])
+            capture = CaptureWithValues()
+            capture.run(self.call, *[Array(known(x), EVALUATION, None) for x in self.arrays])
         self.captured = list(capture.captured.values())
 
     def run(self, *payloads: Any) -> tuple[Any, ...]:
@@ -141,7 +148,12 @@ class Function:
         return tuple(trace.run(self.call, *arrays))
 
 
-def _known(x: Any) -> Any:
+def known(x: Any) -> Any:
+    """The raw value of an array.
+
+    Raises:
+        UnknownValueError: if it is batched.
+    """
     while type(x) is Array:
         x = x._trace.known(x)
         if x is None:
@@ -149,11 +161,6 @@ def _known(x: Any) -> Any:
                 "checkpoint: the function branches on values that are batched; use xp.where"
             )
     return x
-
-
-def _record(capture: Capture, x: Array) -> Any:
-    capture.captured.setdefault(id(x), x)
-    return _known(x)
 
 
 class Call(Primitive):
@@ -166,13 +173,15 @@ class Call(Primitive):
         self.run = run
 
     def __call__(self, *args: Any, **params: Any) -> tuple[Any, ...]:
-        if any(type(a) is ShapeDtype for a in args):
-            return self.run(*[abstract(a) if type(a) is Array else a for a in args])
         top = None
         for a in args:
             if type(a) is Array and (top is None or a._trace.level > top.level):
                 top = a._trace
         closed = stack.closed
+        if any(type(a) is ShapeDtype for a in args):
+            if top is not None and closed is not None:
+                return closed.process_call(self, args)  # it may have to capture the others
+            return self.run(*[abstract(a) if type(a) is Array else a for a in args])
         if top is not None and closed is not None and closed.level > top.level:
             top = closed
         return self.run(*args) if top is None else top.process_call(self, args)
@@ -188,9 +197,6 @@ class Call(Primitive):
     def batch_call(self, batched: Sequence[bool], size: int, args: Payloads) -> Payloads:
         """Results for batched arguments, every one with the batch as axis 0."""
         raise NotImplementedError
-
-
-CallT = TypeVar("CallT", bound=Call)
 
 
 # Transformations of functions on payloads
@@ -264,8 +270,3 @@ def finish(function: Function, results: Payloads) -> Any:
     """The user's result from the payloads of its leaves."""
     assert function.out_tree is not None
     return tree.unflatten(function.out_tree, [export(y) for y in results])
-
-
-def inexact(x: Any) -> bool:
-    """Whether ``x`` is a floating-point array."""
-    return is_array(x) and is_inexact(x)

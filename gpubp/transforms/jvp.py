@@ -68,7 +68,8 @@ def apply_jvp(
     params: dict[str, Any],
 ) -> Any:
     """The forward rule of ``primitive``, with raw and traced payloads made alike."""
-    if type(y) is Array or any(type(t) is Array for t in tangents):
+    values = y if primitive.multiple_results else (y,)
+    if any(type(x) is Array for x in (*values, *tangents)):
         (y,), args, tangents = alike((y,)), alike(args), alike(tangents)
     return primitive.jvp(tangents, y, args, params)
 

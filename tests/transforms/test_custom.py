@@ -220,3 +220,24 @@ def test_checkpoint_inside_a_forward_rule_is_transposed_on_shapes():
     np.testing.assert_allclose(gpubp.grad(total(f))(X), 2 * X)
     np.testing.assert_allclose(np.diag(gpubp.hessian(total(f))(X)), np.full(3, 2.0))
     np.testing.assert_allclose(np.diag(gpubp.jacrev(gpubp.jacrev(total(f)))(X)), np.full(3, 2.0))
+
+
+def test_checkpoints_within_checkpoints():
+    def f(x, w):
+        inner = gpubp.checkpoint(lambda y: y * w)
+        middle = gpubp.checkpoint(lambda y: inner(y) * inner(y) + w)
+        return total(gpubp.checkpoint(lambda y: middle(y) * x))(x)
+
+    def plain(x, w):
+        return total(lambda y: ((y * w) ** 2 + w) * x)(x)
+
+    w = np.asarray([0.5, -1.0, 2.0])
+    for got, expected in zip(
+        gpubp.grad(f, (0, 1))(X, w), gpubp.grad(plain, (0, 1))(X, w), strict=False
+    ):
+        np.testing.assert_allclose(got, expected)
+    for i in (0, 1):
+        np.testing.assert_allclose(
+            gpubp.jacrev(gpubp.grad(f, i), 1 - i)(X, w),
+            gpubp.jacrev(gpubp.grad(plain, i), 1 - i)(X, w),
+        )
