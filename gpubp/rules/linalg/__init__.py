@@ -1,8 +1,9 @@
 """The standard's ``linalg`` extension: functions of the matrices on the last two axes.
 
-A complex derivative is a plain (not a Wirtinger) one, and no transpose conjugates. A function of
-Hermitian matrices is differentiated along the Hermitian part of a tangent, whatever triangle of
-its argument the library reads.
+A function of Hermitian matrices is differentiated along the Hermitian part of a tangent, whatever
+triangle of its argument the library reads. Formulas that name "Giles 2008" are from M. B. Giles,
+An extended collection of matrix derivative results for forward and reverse mode automatic
+differentiation; rules state the forward one, of which the transpose conjugates nothing.
 """
 
 from gpubp.core.registry import extension

@@ -78,9 +78,9 @@ def inverse_or_zero(x: Any, tiny: Any) -> Any:
 
 
 def _cholesky_tangent(t: Any, y: Any, x: Any, upper: bool) -> Any:
-    """dL = L phi(L^-1 dA L^-H), phi the lower triangle with half the diagonal: Murray 2016, (10).
+    """dL = L phi(L^-1 dA L^-H), phi the lower triangle with half the diagonal.
 
-    I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
+    I. Murray 2016, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
     """
     factor = adjoint(y) if upper else y
     inner = solve(factor, adjoint(solve(factor, hermitian(t))))
@@ -91,7 +91,7 @@ def _cholesky_tangent(t: Any, y: Any, x: Any, upper: bool) -> Any:
 def _eig_tangent(t: Any, y: Any, x: Any) -> tuple[Any, Any]:
     """dw = diag(C), dV = V (C / (w_j - w_i)), less its part along V, for C = V^-1 dA V.
 
-    Giles 2008, 3.1; the columns of V keep length 1: Boeddeker et al. 2017, arXiv:1701.00392, 4.
+    Giles 2008; the columns of V keep length 1: Boeddeker et al. 2017, arXiv:1701.00392.
     """
     w, v = y
     c = solve(v, FUNCTIONS["astype"](t, v.dtype) @ v)
@@ -102,7 +102,7 @@ def _eig_tangent(t: Any, y: Any, x: Any) -> tuple[Any, Any]:
 
 
 def _eigh_tangent(t: Any, y: Any, x: Any) -> tuple[Any, Any]:
-    """dw = diag(C), dV = V (C / (w_j - w_i)) for C = V^H dA V: Giles 2008, 3.1."""
+    """dw = diag(C), dV = V (C / (w_j - w_i)) for C = V^H dA V: Giles 2008."""
     w, v = y
     c = adjoint(v) @ hermitian(t) @ v
     gaps = w[..., None, :] - w[..., :, None]

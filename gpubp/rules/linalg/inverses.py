@@ -36,7 +36,7 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-# The derivative of a determinant is its matrix of cofactors, det(x) inv(x)^T (Giles 2008, 2.2.4)
+# The derivative of a determinant is its matrix of cofactors, det(x) inv(x)^T (Giles 2008)
 # where x is regular; but it exists everywhere. From x = U diag(s) Vh the cofactors are
 # conj(U) diag(prod_{k != i} s_k) conj(Vh), times det(U) det(Vh), and their derivative is to be had
 # alike, without a division by what may vanish: first and second derivatives hold at every rank.
@@ -138,7 +138,8 @@ def _same(stack: Any, m: int, n: int, **params: Any) -> Any:
 def _pinv_tangent(t: Any, p: Any, x: Any) -> Any:
     """dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, at constant rank.
 
-    G. H. Golub and V. Pereyra 1973, The differentiation of pseudo-inverses, theorem 4.3.
+    G. H. Golub and V. Pereyra 1973, The differentiation of pseudo-inverses and nonlinear least
+    squares problems whose variables separate.
     """
     th, ph = adjoint(t), adjoint(p)
     left, right = p @ (ph @ th), (th @ ph) @ p
@@ -165,7 +166,7 @@ class _Pinv(OfMatrices):
 
 
 def _slogdet_tangent(t: Any, y: Any, x: Any) -> tuple[Any, Any]:
-    """tr(A^-1 dA), of which the imaginary part turns the sign; Giles 2008, 2.2.4."""
+    """tr(A^-1 dA), of which the imaginary part turns the sign; Giles 2008."""
     sign, _ = y
     change = trace(solve(x, t))
     if dtype_kind(change) == "c":
@@ -182,7 +183,7 @@ class _Solve(Primitive):
         return ShapeDtype(shape, result_dtype(self, args, params), namespace_of(args[0]))
 
     def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """dX = A^-1 (dB - dA X): Giles 2008, 2.2.3."""
+        """dX = A^-1 (dB - dA X): Giles 2008."""
         (a, _), (da, db) = args, tangents
         if da is None:
             return like_result(self(a, db), y)
@@ -216,7 +217,7 @@ cofactors_tangent_p = _CofactorsTangent("cofactors_tangent", _cofactors_tangent)
 det_p = OfMatrices(
     "linalg.det", lambda stack, m, n: stack, lambda t, y, x: _inner(cofactors_p(x), t)
 )
-inv_p = OfMatrices("linalg.inv", _same, lambda t, y, x: -(y @ t @ y))  # Giles 2008, 2.2.3
+inv_p = OfMatrices("linalg.inv", _same, lambda t, y, x: -(y @ t @ y))  # Giles 2008
 pinv_p = _Pinv(
     "linalg.pinv", _same, _pinv_tangent, lambda xp, x, rtol: xp.linalg.pinv(x, rtol=rtol)
 )
