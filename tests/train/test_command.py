@@ -154,7 +154,7 @@ def snapshot():
         (["--resume", "taken", "--lr", "1"], "--lr: only --epochs, --backend and --data may change "
          "on --resume"),
         (["--resume", "broken"], "broken/checkpoint.safetensors: can't be read as safetensors ("),
-        (["--unknown", "1"], "unrecognized arguments: --unknown 1"),
+        (["--unknown", "1"], "there is no argument '--unknown'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_leaves_nothing(blobs, gpubp, arguments, message):
