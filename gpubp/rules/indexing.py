@@ -49,10 +49,28 @@ def _sliced_shape(x: Any, spec: Spec) -> Shape:
 
 slice_p = Linear(
     "slice",
-    transpose=lambda ct, x, spec: slice_put_p(full_like(ct, 0, tuple(x.shape)), ct, spec=spec),
+    transpose=lambda ct, x, spec: embed_p(ct, shape=tuple(x.shape), spec=spec),
     shape=_sliced_shape,
     batch=lambda x, size, spec: slice_p(x, spec=((0, size, 1), *spec)),
     reference=lambda xp, x, spec: x[_slices(spec)],
+)
+
+
+def _embed(xp: Any, x: Any, shape: Shape, spec: Spec) -> Any:
+    zeros = full_like(x, 0, shape)
+    zeros[_slices(spec)] = x
+    return zeros
+
+
+# The transpose of a slice: zeros with an array in the slice's place.
+embed_p = Linear(
+    "embed",
+    transpose=lambda ct, x, shape, spec: slice_p(ct, spec=spec),
+    shape=lambda x, shape, spec: shape,
+    batch=lambda x, size, shape, spec: embed_p(
+        x, shape=(size, *shape), spec=((0, size, 1), *spec)
+    ),
+    reference=_embed,
 )
 
 
