@@ -46,6 +46,28 @@ class Trace:
         """The payload of ``array``, for code that needs its value; ``None`` if it has none."""
         return array._value
 
+    def unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
+        """Payloads of arguments, what this trace knows of each, and whether it knows anything."""
+        payloads, extras, active = [], [], False
+        for a in args:
+            extra = None
+            if type(a) is Array:
+                if a._trace is self:
+                    a, extra = a._value, a._extra
+                    if extra is not None:
+                        active = True
+                else:
+                    a = self.lower(a)
+            payloads.append(a)
+            extras.append(extra)
+        return payloads, extras, active
+
+    def result(self, x: Any) -> tuple[Any, Any]:
+        """Payload of one leaf of a function's result, and what this trace knows of it."""
+        if type(x) is Array and x._trace is self:
+            return x._value, x._extra
+        return self.lower(x), None
+
     def lower(self, x: Any) -> Any:
         """``x`` as a payload below this trace; what this trace knows of it is dropped."""
         if type(x) is Array:

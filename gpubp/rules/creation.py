@@ -10,6 +10,7 @@ from gpubp.core.array import Array
 from gpubp.core.namespace import Namespace, is_array, lift, namespace_of
 from gpubp.core.primitive import Primitive
 from gpubp.core.registry import creation, function
+from gpubp.rules.data_types import astype
 from gpubp.rules.elementwise import add, multiply
 from gpubp.rules.families import Linear
 from gpubp.rules.manipulation import broadcast_to, reshape, stack
@@ -23,7 +24,7 @@ def asarray_payload(namespace: Namespace, obj: Any, dtype: Any = None, device: A
     """``obj`` (nested sequences of scalars and arrays, traced or not) as an array."""
     if _holds_traced(obj):
         x = stack([_at_least_array(namespace, e) for e in obj])
-        return x if dtype is None else _astype(x, dtype)
+        return x if dtype is None else astype(x, dtype)
     return namespace.backend.xp.asarray(obj, dtype=dtype, device=_device(namespace, device))
 
 
@@ -35,12 +36,6 @@ def _holds_traced(obj: Any) -> bool:
     if type(obj) in (list, tuple):
         return any(type(e) is Array or _holds_traced(e) for e in obj)
     return False
-
-
-def _astype(x: Any, dtype: Any) -> Any:
-    from gpubp.rules.data_types import astype
-
-    return astype(x, dtype)
 
 
 @creation
@@ -88,7 +83,7 @@ def asarray(
     if dtype is not None and x.dtype != dtype:
         if copy is False:
             raise errors.ArgumentError("asarray: copy=False, but the dtype must change")
-        return _astype(x, dtype)
+        return astype(x, dtype)
     return Array(x._value, x._trace, x._extra) if copy else x
 
 
@@ -145,7 +140,7 @@ def full(
 ) -> Any:
     """An array filled with one value, which may be traced."""
     if is_array(fill_value):
-        value = fill_value if dtype is None else _astype(fill_value, dtype)
+        value = fill_value if dtype is None else astype(fill_value, dtype)
         return broadcast_to(value, _shape(shape))
     xp = namespace.backend.xp
     return xp.full(_shape(shape), fill_value, dtype=dtype, device=_device(namespace, device))

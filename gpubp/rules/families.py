@@ -16,6 +16,7 @@ from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import Shape, broadcast_shapes, shape_of
+from gpubp.errors import UnknownValueError, user_line
 
 Partial = Callable[..., Any]
 
@@ -247,8 +248,6 @@ class Discrete(Primitive):
 
     def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
         if self.shape is None:
-            from gpubp.errors import UnknownValueError, user_line
-
             raise UnknownValueError(
                 f"{self.name} at {user_line()}: the result's shape depends on values, which are "
                 "not known here; use a form of fixed shape, such as xp.where"
@@ -274,8 +273,6 @@ def batch_by_loop(
     params: dict[str, Any],
 ) -> Any:
     """Apply ``primitive`` example by example: for rare functions that no library batches."""
-    from gpubp.errors import UnknownValueError, user_line
-
     rows = [
         primitive(
             *[METHODS["getitem"](a, i) if b else a for a, b in zip(args, batched, strict=True)],

@@ -67,9 +67,7 @@ embed_p = Linear(
     "embed",
     transpose=lambda ct, x, shape, spec: slice_p(ct, spec=spec),
     shape=lambda x, shape, spec: shape,
-    batch=lambda x, size, shape, spec: embed_p(
-        x, shape=(size, *shape), spec=((0, size, 1), *spec)
-    ),
+    batch=lambda x, size, shape, spec: embed_p(x, shape=(size, *shape), spec=((0, size, 1), *spec)),
     reference=_embed,
 )
 

@@ -11,6 +11,7 @@ from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, METHODS, function
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
+from gpubp.errors import ArgumentError
 from gpubp.rules.elementwise import conj, norm_root, real, where
 from gpubp.rules.families import Linear, full_like, like_result, result_dtype
 from gpubp.rules.manipulation import broadcast_to_p, concat_p, flip_p, permute_dims, reshape_p
@@ -176,8 +177,6 @@ def _cumulative(
 ) -> Any:
     name = primitive.name
     if axis is None and len(x.shape) != 1:
-        from gpubp.errors import ArgumentError
-
         raise ArgumentError(f"{name}: axis is required for an array of {len(x.shape)} axes")
     axis = normalize_axis(0 if axis is None else axis, len(x.shape), name)
     y = primitive(x if dtype is None else FUNCTIONS["astype"](x, dtype), axis=axis)

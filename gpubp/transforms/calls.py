@@ -20,6 +20,7 @@ from gpubp.core.primitive import Primitive
 from gpubp.core.stack import stack
 from gpubp.core.trace import EVALUATION, Trace, running
 from gpubp.errors import UnknownValueError
+from gpubp.rules.families import materialize
 from gpubp.transforms.arguments import export, plain
 from gpubp.transforms.jvp import JVPTrace, zeros_like
 from gpubp.transforms.tape import Tape, pull, push
@@ -208,7 +209,7 @@ def run_jvp(
     """Results and tangents of ``run``; zeros are ``None``."""
     with running(JVPTrace()) as trace:
         out = run(*[Array(p, trace, t) for p, t in zip(primals, tangents, strict=True)])
-        pairs = [trace.unpack(y) for y in out]
+        pairs = [trace.result(y) for y in out]
     return [y for y, _ in pairs], [t for _, t in pairs]
 
 
@@ -231,11 +232,9 @@ def run_batch(
     run: Callable[..., Any], batched: Sequence[bool], size: int, args: Payloads
 ) -> list[Any]:
     """Results of ``run`` mapped over the batch axis, every one with a batch."""
-    from gpubp.rules.families import materialize
-
     with running(BatchTrace(size)) as trace:
         out = run(*[Array(a, trace, b) if b else a for a, b in zip(args, batched, strict=True)])
-        pairs = [trace.unpack(y) for y in out]
+        pairs = [trace.result(y) for y in out]
     return [materialize(y, b, size) for y, b in pairs]
 
 

@@ -10,8 +10,9 @@ from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.primitive import PRIMITIVES, Primitive
 from gpubp.core.trace import running
-from gpubp.transforms.arguments import name_of, plain
+from gpubp.transforms.arguments import constant, name_of, plain
 from gpubp.transforms.calls import (
+    ARRAY,
     Call,
     Function,
     Payloads,
@@ -98,8 +99,6 @@ def _on_payloads(f: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     """A user-level function of flat arrays as one of payloads."""
 
     def run(*payloads: Any) -> tuple[Any, ...]:
-        from gpubp.transforms.arguments import constant
-
         return tuple(plain(x) for x in f(*[constant(p) for p in payloads]))
 
     return run
@@ -214,8 +213,6 @@ class custom_vjp(_Custom):
         leaves: list[Any] = []
         for ct, child in zip(cts, function.treedef.children(), strict=True):
             leaves.extend([None] * child.num_leaves if ct is None else child.flatten_up_to(ct))
-        from gpubp.transforms.calls import ARRAY
-
         return [x for x, s in zip(leaves, function.static, strict=True) if s is ARRAY]
 
 

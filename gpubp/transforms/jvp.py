@@ -12,29 +12,15 @@ from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact
 from gpubp.core.primitive import Primitive
 from gpubp.core.trace import Trace, alike, running
+from gpubp.rules.families import full_like
 from gpubp.transforms.arguments import constant, default_array, export, flatten_call, name_of, plain
 
 
 class JVPTrace(Trace):
     """Payload: the primal. Extra: the tangent, or ``None`` for zero."""
 
-    def _unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
-        primals, tangents, active = [], [], False
-        for a in args:
-            t = None
-            if type(a) is Array:
-                if a._trace is self:
-                    t = a._extra
-                    a = a._value
-                    active = active or t is not None
-                else:
-                    a = self.lower(a)
-            primals.append(a)
-            tangents.append(t)
-        return primals, tangents, active
-
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        primals, tangents, active = self._unpack(args)
+        primals, tangents, active = self.unpack(args)
         y = primitive(*primals, **params)
         if primitive.multiple_results:
             ts: Sequence[Any] = (None,) * len(y)
@@ -47,17 +33,11 @@ class JVPTrace(Trace):
         return Array(y, self, t)
 
     def process_call(self, call: Any, args: Sequence[Any]) -> Any:
-        primals, tangents, active = self._unpack(args)
+        primals, tangents, active = self.unpack(args)
         if not active:
             return tuple(Array(y, self, None) for y in call(*primals))
         ys, ts = call.jvp_call(primals, tangents)
         return tuple(Array(y, self, t) for y, t in zip(ys, ts, strict=True))
-
-    def unpack(self, x: Any) -> tuple[Any, Any]:
-        """Primal and tangent of one leaf of a result."""
-        if type(x) is Array and x._trace is self:
-            return x._value, x._extra
-        return self.lower(x), None
 
 
 def apply_jvp(
@@ -116,7 +96,7 @@ def jvp(
         if has_aux:
             out, aux = split_aux(f, out, "jvp")
         out_leaves, out_tree = tree.flatten(out)
-        pairs = [trace.unpack(x) for x in out_leaves]
+        pairs = [trace.result(x) for x in out_leaves]
         kept = [trace.lower(x) for x in tree.leaves(aux)] if has_aux else []
     values = tree.unflatten(out_tree, [export(y) for y, _ in pairs])
     derivative = tree.unflatten(out_tree, [export(tangent_or_zero(y, t)) for y, t in pairs])
@@ -136,8 +116,6 @@ def tangent_or_zero(y: Any, t: Any) -> Any:
 
 def zeros_like(x: Any) -> Any:
     """Zeros with the shape, dtype and device of any array."""
-    from gpubp.rules.families import full_like
-
     return full_like(x, 0)
 
 

@@ -59,24 +59,8 @@ class Tape(Trace):
     def __init__(self) -> None:
         self.nodes: list[Any] = []
 
-    def _unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[int | None], bool]:
-        primals, parents, active = [], [], False
-        for a in args:
-            parent = None
-            if type(a) is Array:
-                if a._trace is self:
-                    parent = a._extra
-                    a = a._value
-                    if parent is not None:
-                        active = True
-                else:
-                    a = self.lower(a)
-            primals.append(a)
-            parents.append(parent)
-        return primals, parents, active
-
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        primals, parents, active = self._unpack(args)
+        primals, parents, active = self.unpack(args)
         y = primitive(*primals, **params)
         active = active and primitive.differentiable
         if not primitive.multiple_results:
@@ -97,7 +81,7 @@ class Tape(Trace):
         return primitive.residuals(parents, args, y)
 
     def process_call(self, call: Any, args: Sequence[Any]) -> Any:
-        primals, parents, active = self._unpack(args)
+        primals, parents, active = self.unpack(args)
         if not active:
             return tuple(Array(y, self, None) for y in call(*primals))
         ys, primitive = call.vjp_call(primals, [p is not None for p in parents])
@@ -124,7 +108,7 @@ class LinearTape(Tape):
     """A tape whose inputs have no values: of what depends on them it finds out the shape only."""
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        primals, parents, active = self._unpack(args)
+        primals, parents, active = self.unpack(args)
         if not active:
             return super().process(primitive, args, params)
         # No trace below has a part in this: a rule there would meet arrays without values.

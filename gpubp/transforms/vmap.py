@@ -14,11 +14,11 @@ from gpubp.core.primitive import Primitive
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import normalize_axis
 from gpubp.core.trace import Trace, running
-from gpubp.transforms.arguments import constant, export, name_of, plain
+from gpubp.transforms.arguments import constant, default_array, export, name_of, plain
 
 
 class BatchTrace(Trace):
-    """Payload: all examples, the batch as axis 0. Extra: whether there is a batch axis."""
+    """Payload: all examples, the batch as axis 0. Extra: ``True``, or ``None`` without a batch."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -30,42 +30,23 @@ class BatchTrace(Trace):
     def known(self, array: Array) -> Any:
         return None if array._extra else array._value
 
-    def _unpack(self, args: Sequence[Any]) -> tuple[list[Any], list[bool]]:
-        values, batched = [], []
-        for a in args:
-            b = False
-            if type(a) is Array:
-                if a._trace is self:
-                    b = a._extra
-                    a = a._value
-                else:
-                    a = self.lower(a)
-            values.append(a)
-            batched.append(b)
-        return values, batched
-
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        values, batched = self._unpack(args)
-        if True in batched:
+        values, extras, active = self.unpack(args)
+        if active:
+            batched = [extra is not None for extra in extras]
             y, b = primitive.batch(batched, self.size, values, params)
         else:
             y, b = primitive(*values, **params), False
         if primitive.multiple_results:
-            return tuple(Array(e, self, b) for e in y)
-        return Array(y, self, b)
+            return tuple(Array(e, self, b or None) for e in y)
+        return Array(y, self, b or None)
 
     def process_call(self, call: Any, args: Sequence[Any]) -> Any:
-        values, batched = self._unpack(args)
-        if True not in batched:
-            return tuple(Array(y, self, False) for y in call(*values))
-        ys = call.batch_call(batched, self.size, values)
+        values, extras, active = self.unpack(args)
+        if not active:
+            return tuple(Array(y, self, None) for y in call(*values))
+        ys = call.batch_call([extra is not None for extra in extras], self.size, values)
         return tuple(Array(y, self, True) for y in ys)
-
-    def unpack(self, x: Any) -> tuple[Any, bool]:
-        """Payload of one leaf of a result, and whether it is batched."""
-        if type(x) is Array and x._trace is self:
-            return x._value, x._extra
-        return self.lower(x), False
 
 
 def vmap(
@@ -182,7 +163,7 @@ def _run(
         ]
         out = f(*tree.unflatten(treedef, traced))
         out_leaves, out_tree = tree.flatten(out)
-        pairs = [trace.unpack(x) for x in out_leaves]
+        pairs = [trace.result(x) for x in out_leaves]
     try:
         placed = tree.broadcast_prefix(out_axes, out)
     except (ValueError, TypeError) as error:
@@ -207,8 +188,6 @@ def _place(y: Any, batched: bool, axis: int | None, size: int, f: Any) -> Any:
         if not is_array(y):
             if type(y) not in SCALARS:
                 return y
-            from gpubp.transforms.arguments import default_array
-
             y = default_array(y, [])
         y = FUNCTIONS["broadcast_to"](y, (size, *y.shape))
     return _move(y, 0, normalize_axis(axis, len(y.shape), "vmap: out_axes"))
