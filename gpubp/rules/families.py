@@ -50,8 +50,10 @@ def _cast(t: Any, x: Any) -> Any:
 _dtypes: dict[Any, Any] = {}
 
 
-def result_dtype(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-    """The dtype that the backend itself gives: it is asked once, with one-element arrays."""
+def result_dtype(
+    primitive: Primitive, args: Sequence[Any], params: dict[str, Any], length: int = 1
+) -> Any:
+    """The dtype that the backend itself gives: it is asked once, with axes of that length."""
     namespace = next(namespace_of(a) for a in args if hasattr(a, "dtype"))
     kinds = tuple((len(a.shape), a.dtype) if hasattr(a, "dtype") else type(a) for a in args)
     key = (primitive, namespace, kinds, tuple(sorted(params.items(), key=lambda item: item[0])))
@@ -59,7 +61,7 @@ def result_dtype(primitive: Primitive, args: Sequence[Any], params: dict[str, An
     if found is None:
         xp = namespace.backend.xp
         ones = [
-            xp.ones((1,) * len(a.shape), dtype=a.dtype, device=namespace.device)
+            xp.ones((length,) * len(a.shape), dtype=a.dtype, device=namespace.device)
             if hasattr(a, "dtype")
             else a
             for a in args
@@ -68,6 +70,10 @@ def result_dtype(primitive: Primitive, args: Sequence[Any], params: dict[str, An
         found = tuple(r.dtype for r in result) if isinstance(result, tuple) else result.dtype
         _dtypes[key] = found
     return found
+
+
+def _vector(x: Any) -> ShapeDtype:
+    return ShapeDtype((0,), x.dtype, namespace_of(x))
 
 
 def batch_last(x: Any, ndim: int) -> Any:
@@ -137,7 +143,9 @@ class Elementwise(Primitive):
     def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
         shape = broadcast_shapes(*[shape_of(a) for a in args])
         namespace = next(namespace_of(a) for a in args if hasattr(a, "dtype"))
-        return ShapeDtype(shape, result_dtype(self, args, params), namespace)
+        # Asked without elements, on which a function might warn; of numbers alone, as of vectors.
+        asked = args if shape else [_vector(a) if hasattr(a, "dtype") else a for a in args]
+        return ShapeDtype(shape, result_dtype(self, asked, params, length=0), namespace)
 
     def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         total = None
@@ -200,12 +208,9 @@ class Linear(Primitive):
 
     def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
         (x,) = args
-        dtype = params["dtype"] if "dtype" in params else self.dtype(x)
-        return ShapeDtype(tuple(self.shape(x, **params)), dtype, namespace_of(x))
-
-    def dtype(self, x: Any) -> Any:
-        """Result dtype; of the families, only sums and real parts change it."""
-        return x.dtype
+        return ShapeDtype(
+            tuple(self.shape(x, **params)), params.get("dtype", x.dtype), namespace_of(x)
+        )
 
     def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         return self(tangents[0], **params)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from gpubp.core.namespace import dtype_kind
 from gpubp.core.registry import FUNCTIONS, function
 from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
-from gpubp.rules.elementwise import not_equal
+from gpubp.rules.elementwise import logical_not, not_equal
 from gpubp.rules.families import Discrete, full_like
 from gpubp.rules.indexing import getitem, take_along_axis
 from gpubp.rules.manipulation import concat, reshape
@@ -59,7 +59,7 @@ searchsorted_p = Discrete(
     shape=lambda x1, x2, side: x2.shape,
     reference=lambda xp, x1, x2, side: xp.searchsorted(x1, x2, side=side),
 )
-isin_p = Discrete("isin", shape=lambda x1, x2, invert: x1.shape)
+isin_p = Discrete("isin", shape=lambda x1, x2: x1.shape)
 
 
 class _Nonzero(Discrete):
@@ -146,7 +146,8 @@ class UniqueInverse(NamedTuple):
 @function
 def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
     """Which elements of ``x1`` are among those of ``x2``."""
-    return isin_p(x1, x2, invert=invert)
+    found = isin_p(x1, x2)
+    return logical_not(found) if invert else found  # array-api-strict's own drops the flag
 
 
 @function

@@ -40,8 +40,12 @@ def after_batch(axis: Shape) -> Shape:
 
 
 class _Sum(Linear):
-    def dtype(self, x: Any) -> Any:
-        return result_dtype(self, (x,), {"axis": (), "keepdims": False})
+    """Sums of short integers and booleans are of the backend's wide integers."""
+
+    def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
+        (x,) = args
+        dtype = result_dtype(self, args, params)
+        return ShapeDtype(self.shape(x, **params), dtype, namespace_of(x))
 
 
 sum_p = _Sum(

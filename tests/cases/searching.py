@@ -69,7 +69,7 @@ ROWS = [
             lambda xp, n, m: xp.isin(n, m, invert=True),
             integers(3),
             integers(2),
-            lacking=STRICT,
+            filled=STRICT,
         ),
     ),
     row(
