@@ -22,6 +22,13 @@ class Array:
     Attributes of the outside are the standard's (``shape``, ``dtype``, ``device``, ``T``, ...) and
     whatever further methods the backend's own arrays have. Writing (``x[i] = v``, ``x += y``) is
     functional underneath: this object takes on a new value, the caller's array keeps its own.
+
+    For ``isinstance``; not to be made by hand. Annotate with :data:`gpubp.typing.Array`, which
+    covers the arrays of every library as well.
+
+    >>> import gpubp, numpy as np
+    >>> gpubp.grad(lambda x: x.sum() if isinstance(x, gpubp.Array) else 0.0)(np.ones(2))
+    array([1., 1.])
     """
 
     # _value: payload, an array of a trace below or a raw one. _extra: what the trace knows of it
