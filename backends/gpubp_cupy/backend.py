@@ -126,6 +126,11 @@ class CupyBackend(Backend):
         with x.device:
             return x.get()
 
+    def special(self, name: str) -> Any:
+        from gpubp_cupy.kernels.special import special
+
+        return special(name)
+
     def synchronize(self, device: Any = None) -> None:
         with self.on(device) as current:
             current.synchronize()

@@ -44,6 +44,11 @@ class NumpyBackend(Backend):
         """``x``, with a NumPy scalar made an array of shape ()."""
         return x if type(x) is self._np.ndarray else self._np.asarray(x)
 
+    def special(self, name: str) -> Any:
+        from gpubp_numpy.kernels.special import special
+
+        return special(name)
+
     def memory_info(self, device: Any = None) -> MemoryInfo | None:
         return host_memory()
 

@@ -62,6 +62,11 @@ class TorchBackend(Backend):
             x = x.float()
         return x.detach().resolve_conj().resolve_neg().cpu().numpy()
 
+    def special(self, name: str) -> Any:
+        from gpubp_torch.kernels.special import special
+
+        return special(name)
+
     def synchronize(self, device: Any = None) -> None:
         if self._torch.cuda.is_available() and self._device(device).type == "cuda":
             self._torch.cuda.synchronize(self._device(device))

@@ -123,6 +123,10 @@ class Backend:
             self.name, f"it has no device {text!r}", f"name one of its devices: {names}"
         )
 
+    def special(self, name: str) -> Callable[..., Any] | None:
+        """The library's own special function of this name in ``scipy.special``, if it has one."""
+        return getattr(getattr(self.xp, "special", None), name, None)
+
     def device_of(self, x: Any) -> Any:
         """The device that ``x`` lies on."""
         return array_api_compat.device(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from gpubp.core import array_namespace
-from gpubp.special import erfc, expit, largest_finite, log1pexp
+from gpubp.rules.special import erfc, expit, largest_finite, log1pexp
 from gpubp.typing import Array
 
 __all__ = [

@@ -13,6 +13,7 @@ from gpubp.rules import (
     linear_algebra,
     manipulation,
     searching,
+    special,
     statistical,
 )
 from gpubp.rules.elementwise import divide_no_nan, multiply_no_nan
@@ -29,5 +30,6 @@ __all__ = [
     "manipulation",
     "multiply_no_nan",
     "searching",
+    "special",
     "statistical",
 ]

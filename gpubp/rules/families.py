@@ -99,13 +99,13 @@ RESULT = -1  # position of the result behind the arguments
 _LETTERS = {1: "x", 2: "ab", 3: "cab"}
 
 
-def _operands(partial: Partial | None, arity: int) -> tuple[int, ...]:
+def _operands(partial: Partial | None, arguments: str) -> tuple[int, ...]:
     """Positions of the values that a partial names after ``t``."""
     if partial is None:
         return ()
     code = partial.__code__
     names = code.co_varnames[1 : code.co_argcount]
-    return tuple(RESULT if name == "y" else _LETTERS[arity].index(name) for name in names)
+    return tuple(RESULT if name == "y" else arguments.index(name) for name in names)
 
 
 class Elementwise(Primitive):
@@ -116,6 +116,7 @@ class Elementwise(Primitive):
         *partials: one linear map per argument; ``None`` where the derivative is zero. After ``t``
             a map names the values that it needs: ``y`` is the result, the arguments are ``x``; or
             ``a, b``; or ``c, a, b``.
+        arguments: other letters for the arguments than these.
         reference: see :class:`Primitive`.
         public: whether users see it in the namespace.
     """
@@ -126,10 +127,12 @@ class Elementwise(Primitive):
         *partials: Partial | None,
         reference: Callable[..., Any] | None = None,
         public: bool = True,
+        arguments: str = "",
     ) -> None:
         super().__init__(name, reference)
         self.partials = partials
-        self.operands = tuple(_operands(partial, len(partials)) for partial in partials)
+        letters = arguments or _LETTERS[len(partials)]
+        self.operands = tuple(_operands(partial, letters) for partial in partials)
         self.differentiable = any(partials)  # type: ignore[misc]
         if public:
             FUNCTIONS[name] = self

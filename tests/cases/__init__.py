@@ -14,6 +14,7 @@ from cases import (
     linear_algebra,
     manipulation,
     searching,
+    special,
     statistical,
 )
 from cases.row import Case, Row
@@ -29,6 +30,7 @@ SECTIONS = (
     statistical,
     linalg,
     fft,
+    special,
     array_object,
 )
 ROWS: tuple[Row, ...] = tuple(row for section in SECTIONS for row in section.ROWS)

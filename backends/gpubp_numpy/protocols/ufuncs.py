@@ -92,6 +92,8 @@ def _call(xp: Any, name: str, *inputs: Any, dtype: Any = None, **kwargs: Any) ->
     if name in COMPOSED:
         return COMPOSED[name](xp, *arguments)
     function = getattr(xp, RENAMED.get(name, name), None)
+    if function is None:  # SciPy's are universal functions too; that of zeta(x, q) is _zeta
+        function = getattr(xp.special, name.strip("_"), None)
     if function is None:
         raise unsupported(name, supported(xp))
     return function(*arguments, **along)

@@ -1,0 +1,100 @@
+"""What a row of this package is, and where its values come from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gpubp import errors
+from gpubp.core.abstract import SCALARS
+from gpubp.core.array import Array
+from gpubp.core.backend import Backend, backend_of
+from gpubp.core.namespace import dtype_kind, lift
+from gpubp.core.registry import FUNCTIONS, extension
+from gpubp.core.trace import alike
+from gpubp.rules.families import Elementwise, full_like, to_array
+
+
+class Special(Elementwise):
+    """An element-wise function of ``scipy.special``, by its name there.
+
+    Its values are the library's own (``backend.special``), else the reference's, else those of
+    the host's library, for which the arguments go to the host and the result comes back.
+    """
+
+    def __init__(self, name: str, *partials: Any, **kwargs: Any) -> None:
+        super().__init__(f"special.{name}", *partials, **kwargs)
+
+    def lower(self, backend: Backend) -> Callable[..., Any]:
+        name = self.name.partition(".")[2]
+        own = backend.kernels.get(self.name) or backend.special(name)
+        if own is not None:
+            return own
+        if self.reference is not None:
+            return functools.partial(self.reference, backend.xp)
+        return functools.partial(_on_host, name, backend)
+
+    def times_partial(self, which: int, t: Any, values: Sequence[Any]) -> Any:
+        # Python numbers as arrays: a partial applies functions to its arguments.
+        constants = [
+            lift(full_like(t, v, ())) if type(t) is Array else full_like(t, v, ())
+            for v in (v if type(v) in SCALARS else None for v in values)
+            if v is not None
+        ]
+        arrays = [constants.pop(0) if type(v) in SCALARS else v for v in values]
+        return super().times_partial(which, t, arrays)
+
+
+def _on_host(name: str, backend: Backend, *args: Any) -> Any:
+    like = next(a for a in args if type(a) not in SCALARS)
+    values = [a if type(a) in SCALARS else backend.to_numpy(a) for a in args]
+    host = backend_of(next(v for v in values if type(v) not in SCALARS))
+    function = host.special(name)
+    if function is None:
+        raise errors.MissingPackageError(
+            f"special.{name}: {backend.name} has no such function, and SciPy, which has, is not "
+            "installed or too old: pip install -U scipy"
+        )
+    return backend.asarray(host.native(function(*values)), device=backend.device_of(like))
+
+
+def constant(name: str, argument: str) -> Callable[..., Any]:
+    """The partial by an argument for which there is no formula: it raises."""
+
+    def partial(t: Any) -> Any:
+        raise errors.DifferentiationError(
+            f"special.{name} at {errors.user_line()}: there is no derivative by {argument!r}; "
+            f"differentiate by the other arguments, and give {argument} as a constant: "
+            f"gpubp.stop_gradient({argument})"
+        )
+
+    return partial
+
+
+def composite(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: enter ``f``, made of other functions, which has their derivatives."""
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any(type(a) is Array for a in args):
+            args = tuple(alike(args))
+        return f(*args, **kwargs)
+
+    return extension("special")(call)
+
+
+def order(n: Any, x: Any) -> Any:
+    """The whole number ``n`` among the real numbers of ``x``; constant to every derivative."""
+    if type(n) in SCALARS:
+        return n
+    n = n if dtype_kind(n) == "i" else FUNCTIONS["floor"](n)
+    return FUNCTIONS["astype"](n, to_array(x, n).dtype) if dtype_kind(x) == "f" else n
+
+
+def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
+    """Horner's scheme, the highest power first."""
+    value = coefficients[0] * x + coefficients[1]
+    for c in coefficients[2:]:
+        value = value * x + c
+    return value
