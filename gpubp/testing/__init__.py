@@ -2,5 +2,6 @@
 
 from gpubp.testing.backends import check_backends
 from gpubp.testing.grads import check_grads
+from gpubp.testing.sparsity import check_sparsity
 
-__all__ = ["check_backends", "check_grads"]
+__all__ = ["check_backends", "check_grads", "check_sparsity"]

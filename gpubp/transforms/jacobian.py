@@ -7,6 +7,7 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
+from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import size_of
@@ -24,6 +25,8 @@ def jacobian(
     mode: str = "auto",
     chunk_size: int | str | None = "auto",
     layout: str = "numerator",
+    *,
+    sparsity: Any = None,
 ) -> Callable[..., Any]:
     """Function returning the Jacobian of ``f``: every partial of every result.
 
@@ -35,16 +38,29 @@ def jacobian(
         chunk_size: basis vectors at a time, as in :func:`~gpubp.vmap`.
         layout: ``"numerator"`` gives each block shape ``out.shape + in.shape``;
             ``"denominator"`` gives ``in.shape + out.shape``.
+        sparsity: for one array argument and one array result, the pattern of what can differ from
+            zero: a SciPy sparse matrix (its stored entries) or a boolean array on the host, of
+            shape (size of the result, size of the argument). Columns that share no row then
+            share a JVP, or rows that share no column a VJP; ``"auto"`` takes what needs fewer.
+            Entries that the pattern leaves out are not looked for: most show by a value where
+            none may be, and ``gpubp.testing.check_sparsity`` finds them all.
 
     Returns:
         A function of the same arguments: for each leaf of the result, the tree of the arguments
-        with a block in each leaf.
+        with a block in each leaf; with ``sparsity`` a SciPy CSR matrix on the host.
+
+    Raises:
+        MissingPackageError: if ``sparsity`` is given without ``pip install 'gpubp[sparse]'``.
+        ArgumentError: for an unknown mode or layout, or a pattern that does not fit.
 
     Examples:
         >>> import numpy as np
         >>> jacobian(lambda x: x * x)(np.asarray([1.0, 2.0]))
         array([[2., 0.],
                [0., 4.]])
+        >>> found = jacobian(lambda x: x * x, sparsity=np.eye(2))(np.asarray([1.0, 2.0]))
+        >>> found.format, found.toarray().tolist()
+        ('csr', [[2.0, 0.0], [0.0, 4.0]])
     """
     for given, known, what in (
         (mode, ("auto", "fwd", "rev"), "mode"),
@@ -52,6 +68,16 @@ def jacobian(
     ):
         if given not in known:
             raise errors.ArgumentError(f"jacobian: {what}={given!r}; use one of {', '.join(known)}")
+
+    compression: Any = None
+    if sparsity is not None:
+        if layout != "numerator":
+            raise errors.ArgumentError(
+                "jacobian: with sparsity the layout is numerator; transpose the result"
+            )
+        from gpubp.interop.sparse import compress  # SciPy's side, which few programs need
+
+        compression = compress(sparsity, mode)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers(argnums, len(args), "jacobian")
@@ -65,6 +91,8 @@ def jacobian(
                     f"{getattr(y, 'dtype', type(y).__name__)}, which has no derivative"
                 )
         inputs = [recording.leaves[i] for i in recording.inputs]
+        if compression is not None:
+            return _compressed(compression, recording, inputs, chunk_size)
         columns = sum(size_of(x.shape) for x in inputs)
         rows = sum(size_of(y.shape) for y in outputs)
         forward = mode == "fwd" or (mode == "auto" and columns < rows)
@@ -95,17 +123,9 @@ def jacobian(
 def _by_columns(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> list[list[Any]]:
     """Blocks ``[result][input]`` from the tangents of basis vectors."""
     sizes = [size_of(x.shape) for x in inputs]
-
-    def column(*tangents: Any) -> list[Any]:
-        found = push(recording.nodes, list(tangents))
-        return [
-            zeros_like(y) if p is None or found[p] is None else found[p]
-            for y, p in zip(recording.outputs, recording.positions, strict=True)
-        ]
-
-    mapped = vmap(column, chunk_size=chunk_size)(*_basis(inputs))
+    mapped = _pushed(recording, _basis(inputs), chunk_size)
     blocks = []
-    for y, stacked in zip(recording.outputs, map(plain, mapped), strict=True):
+    for y, stacked in zip(recording.outputs, mapped, strict=True):
         k = len(y.shape)
         moved = FUNCTIONS["moveaxis"](stacked, 0, -1)
         blocks.append(
@@ -121,12 +141,7 @@ def _by_rows(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> li
     """Blocks ``[result][input]`` from the cotangents of basis vectors."""
     outputs = recording.outputs
     sizes = [size_of(y.shape) for y in outputs]
-
-    def row(*cts: Any) -> list[Any]:
-        found = pull(recording.nodes, recording.positions, cts)
-        return [zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=False)]
-
-    mapped = [plain(g) for g in vmap(row, chunk_size=chunk_size)(*_basis(outputs))]
+    mapped = _pulled(recording, inputs, _basis(outputs), chunk_size)
     parts = [_split(g, sizes, 0) for g in mapped]
     return [
         [
@@ -135,6 +150,70 @@ def _by_rows(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> li
         ]
         for i, y in enumerate(outputs)
     ]
+
+
+def _pushed(recording: Recording, tangents: Sequence[Any], chunk_size: Any) -> list[Any]:
+    """Tangents of the results, for a batch of tangents of the inputs."""
+
+    def forward(*ts: Any) -> list[Any]:
+        found = push(recording.nodes, list(ts))
+        return [
+            zeros_like(y) if p is None or found[p] is None else found[p]
+            for y, p in zip(recording.outputs, recording.positions, strict=True)
+        ]
+
+    return [plain(t) for t in vmap(forward, chunk_size=chunk_size)(*tangents)]
+
+
+def _pulled(
+    recording: Recording, inputs: Sequence[Any], cotangents: Sequence[Any], chunk_size: Any
+) -> list[Any]:
+    """Cotangents of the inputs, for a batch of cotangents of the results."""
+
+    def backward(*cts: Any) -> list[Any]:
+        found = pull(recording.nodes, recording.positions, cts)
+        return [zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=False)]
+
+    return [plain(g) for g in vmap(backward, chunk_size=chunk_size)(*cotangents)]
+
+
+def _compressed(
+    compression: Any, recording: Recording, inputs: Sequence[Any], chunk_size: Any
+) -> Any:
+    """The Jacobian of one array by another from one pass for each colour, on the host."""
+    outputs = recording.outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise errors.ArgumentError(
+            f"jacobian: sparsity is for one array argument and one array result, here are "
+            f"{len(inputs)} and {len(outputs)}; choose with argnums, or concatenate them"
+        )
+    (x,), (y,) = inputs, outputs
+    if type(x) is Array or type(y) is Array:
+        raise errors.ConversionError(
+            "jacobian: with sparsity the result is a matrix on the host, which an enclosing "
+            "transformation cannot see through; leave sparsity out inside of another one"
+        )
+    shape = size_of(y.shape), size_of(x.shape)
+    if compression.pattern.shape != shape:
+        raise errors.ShapeError(
+            f"jacobian: sparsity has shape {compression.pattern.shape}; the result of shape "
+            f"{tuple(y.shape)} by the argument of shape {tuple(x.shape)} needs {shape}"
+        )
+    forward = compression.mode == "fwd"
+    along, across = (x, y) if forward else (y, x)
+    namespace = namespace_of(along)
+    xp, device = namespace.backend.xp, namespace.device
+    colours = namespace.backend.asarray(compression.colours, device=device)
+    passes = xp.arange(compression.count, device=device)
+    members = xp.astype(passes[:, None] == colours[None, :], along.dtype)
+    seeds = [FUNCTIONS["reshape"](members, (compression.count, *along.shape))]
+    (found,) = (
+        _pushed(recording, seeds, chunk_size)
+        if forward
+        else _pulled(recording, inputs, seeds, chunk_size)
+    )
+    found = FUNCTIONS["reshape"](found, (compression.count, size_of(across.shape)))
+    return compression.expand(namespace.backend.to_numpy(found))
 
 
 def _basis(arrays: Sequence[Any]) -> list[Any]:

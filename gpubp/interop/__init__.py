@@ -1,0 +1,1 @@
+"""Formats of other libraries on the host, each imported when it is asked for."""
