@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp import errors
@@ -35,6 +35,11 @@ def constant(x: Any) -> Any:
     if type(x) is Array or not (is_array(x) or type(x) is ShapeDtype):
         return x
     return Array(x, EVALUATION, None)
+
+
+def with_keywords(f: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:
+    """``f`` of its positional arguments; arrays among the others are constants."""
+    return (lambda *args: f(*args, **tree.map(constant, kwargs))) if kwargs else f
 
 
 def export(x: Any) -> Any:

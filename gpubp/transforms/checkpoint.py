@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp.core.primitive import Primitive
+from gpubp.transforms.arguments import with_keywords
 from gpubp.transforms.calls import (
     Call,
     Function,
@@ -74,7 +75,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        function = Function((lambda *a: f(*a, **kwargs)) if kwargs else f, args)
+        function = Function(with_keywords(f, kwargs), args)
         function.close()
         results = Checkpoint(function.run)(*function.arrays, *function.captured)
         return finish(function, results)

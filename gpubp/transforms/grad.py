@@ -9,7 +9,7 @@ from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.namespace import dtype_kind, is_array
 from gpubp.rules.families import full_like
-from gpubp.transforms.arguments import argument_numbers, name_of
+from gpubp.transforms.arguments import argument_numbers, name_of, with_keywords
 from gpubp.transforms.recording import record
 
 
@@ -39,7 +39,7 @@ def value_and_grad(
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers(argnums, len(args), "grad")
-        function = (lambda *a: f(*a, **kwargs)) if kwargs else f
+        function = with_keywords(f, kwargs)
         recording = record(function, args, numbers, has_aux, "grad")
         if len(recording.outputs) != 1:
             raise errors.DifferentiationError(

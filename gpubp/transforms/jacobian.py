@@ -11,7 +11,7 @@ from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import size_of
-from gpubp.transforms.arguments import argument_numbers, export, name_of, plain
+from gpubp.transforms.arguments import argument_numbers, export, name_of, plain, with_keywords
 from gpubp.transforms.grad import grad
 from gpubp.transforms.jvp import jvp, zeros_like
 from gpubp.transforms.recording import Recording, record
@@ -81,7 +81,7 @@ def jacobian(
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers(argnums, len(args), "jacobian")
-        function = (lambda *a: f(*a, **kwargs)) if kwargs else f
+        function = with_keywords(f, kwargs)
         recording = record(function, args, numbers, False, "jacobian")
         outputs = recording.outputs
         for y in outputs:

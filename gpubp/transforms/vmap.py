@@ -14,7 +14,14 @@ from gpubp.core.primitive import Primitive
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import normalize_axis
 from gpubp.core.trace import Trace, running
-from gpubp.transforms.arguments import constant, default_array, export, name_of, plain
+from gpubp.transforms.arguments import (
+    constant,
+    default_array,
+    export,
+    name_of,
+    plain,
+    with_keywords,
+)
 
 
 class BatchTrace(Trace):
@@ -94,7 +101,7 @@ def vmap(
             None if a is None else normalize_axis(a, len(x.shape), "vmap: in_axes")
             for a, x in zip(axes, leaves, strict=True)
         ]
-        function = (lambda *a: f(*a, **kwargs)) if kwargs else f
+        function = with_keywords(f, kwargs)
         if type(chunk_size) is not int or chunk_size >= size:
             return _run(function, leaves, treedef, axes, size, out_axes)
         chunks = []

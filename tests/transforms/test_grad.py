@@ -190,3 +190,15 @@ def test_the_name_and_docstring_survive():
 
     assert "loss" in gpubp.grad(loss).__name__
     assert gpubp.grad(loss).__doc__ is not None
+
+
+def test_arrays_given_by_keyword_arrive_traced():
+    def f(x, scale):
+        assert scale.__array_namespace__() is x.__array_namespace__()
+        return x.__array_namespace__().sum(x * scale)
+
+    scale = np.asarray([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(gpubp.grad(f)(np.ones(3), scale=scale), scale)
+    np.testing.assert_allclose(gpubp.jacobian(f)(np.ones(3), scale=scale), scale)
+    np.testing.assert_allclose(gpubp.vmap(f)(np.ones((2, 3)), scale=scale), [6.0, 6.0])
+    np.testing.assert_allclose(gpubp.grad(gpubp.checkpoint(f))(np.ones(3), scale=scale), scale)
