@@ -124,8 +124,14 @@ class Array:
     def __complex__(self) -> complex:
         return complex(_discrete_value(self, "complex"))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
-        raise _conversion_error("np.asarray")
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        # Integers and booleans have no derivative to lose: a raw array may be indexed with them.
+        value = _discrete_value(self, "np.asarray")
+        host = self.__array_namespace__().backend.to_numpy(value)
+        return host if dtype is None else host.astype(dtype)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Array:
+        return Array(self._value, self._trace, self._extra)
 
     def __dlpack__(self, **kwargs: Any) -> NoReturn:
         raise _conversion_error("DLPack export")

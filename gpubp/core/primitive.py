@@ -20,6 +20,7 @@ from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.backend import Backend, backend_of
 from gpubp.core.stack import stack
+from gpubp.errors import ArgumentTypeError, user_line
 
 PRIMITIVES: dict[str, Primitive] = {}
 
@@ -81,8 +82,14 @@ class Primitive:
             if table is not None:
                 run = table.get(self)
                 if run is not None:
-                    return run(*args, **params)
-        return implementation(self, args)(*args, **params)
+                    break
+        else:
+            run = implementation(self, args)
+        try:
+            return run(*args, **params)
+        except Exception as error:
+            _explain(self, args, error)
+            raise
 
     def lower(self, backend: Backend) -> Callable[..., Any]:
         """What ``backend`` runs for this primitive."""
@@ -112,6 +119,17 @@ class Primitive:
     ) -> tuple[Any, bool]:
         """vmap rule: batched arguments carry the batch as axis 0; so must a batched result."""
         raise NotImplementedError(f"{self.name} has no vmap rule")
+
+
+def _explain(primitive: Primitive, args: Sequence[Any], error: Exception) -> None:
+    """Say so where a call failed because its arrays do not belong together."""
+    arrays = [a for a in args if hasattr(a, "dtype")]
+    homes = [f"{backend_of(a).name} on {backend_of(a).device_of(a)}" for a in arrays]
+    if len(set(homes)) > 1:
+        raise ArgumentTypeError(
+            f"{primitive.name} at {user_line()}: the arrays are {' and '.join(homes)}; bring them "
+            "to one library with backend.asarray(x) before, or to one device with x.to_device"
+        ) from error
 
 
 def implementation(primitive: Primitive, args: Sequence[Any]) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """What may leave a trace: values that are known and discrete; the rest says how to go on."""
 
+import copy
 import operator
 
 import numpy as np
@@ -155,3 +156,32 @@ def test_methods_that_only_numpy_arrays_have():
     expected = gpubp.jacfwd(f)(X)
     np.testing.assert_allclose(gpubp.grad(f)(X), expected)
     np.testing.assert_allclose(gpubp.vmap(f)(np.stack([X, 2 * X]))[0], f(X))
+
+
+def test_arrays_of_two_libraries_are_refused_by_name():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"matmul at .*torch on cpu and numpy on cpu; bring them"):
+        gpubp.grad(lambda a: a @ np.ones((3, 1)))(torch.ones(1, 3))
+
+
+def test_arrays_of_two_devices_are_refused_by_name():
+    strict = pytest.importorskip("array_api_strict")
+    x = strict.ones(3)
+    there = strict.ones(3, device=strict.Device("device1"))
+    with pytest.raises(TypeError, match=r"add at .*CPU_DEVICE.* and .*device1.*; bring them"):
+        gpubp.grad(lambda a: a + there)(x)
+
+
+def test_a_deep_copy_is_another_array():
+    def f(x):
+        y = copy.deepcopy(x)
+        y[0] = 5.0
+        return x[0] * y[1]
+
+    np.testing.assert_allclose(gpubp.grad(f)(np.asarray([2.0, 3.0])), [3.0, 2.0])
+
+
+def test_a_raw_array_takes_a_traced_integer_index():
+    table = np.asarray([10.0, 20.0, 30.0])
+    found = gpubp.grad(lambda x: np.sum(table[np.argsort(x)] * x))(np.asarray([3.0, 1.0, 2.0]))
+    np.testing.assert_allclose(found, [20.0, 30.0, 10.0])
