@@ -20,11 +20,12 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "lo
 
 @pytest.fixture(params=libraries.NAMES)
 def library(request: pytest.FixtureRequest) -> libraries.Library:
-    """Each array library in turn; skipped, with the reason, where it is not installed."""
+    """Each array library in turn; where it can't be had, a skip with the reason, in CI a failure."""
     try:
         return libraries.get(request.param)
     except ImportError as error:
-        pytest.skip(f"{request.param}: {error}")
+        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        missing(f"{request.param}: {error}")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -10,7 +10,6 @@ import scipy.special
 from cases.draw import (
     Draw,
     above_one,
-    distinct,
     fixed,
     integers,
     nonzero,
@@ -18,7 +17,6 @@ from cases.draw import (
     positive,
     reals,
     uniform,
-    unbatched,
     unit,
 )
 from cases.row import Row, case, row
@@ -60,7 +58,9 @@ def ordered(name: str, *orders: float, domain: Callable[..., Draw] = positive) -
         return lambda xp, x: of(name)(xp, n, x)
 
     cases = [case(f"order {n}", at(n), domain(2, 3)) for n in orders]
-    whole = [case("orders", lambda xp, x: of(name)(xp, xp.astype(xp.floor(x), x.dtype), x), domain(3))]
+    whole = [
+        case("orders", lambda xp, x: of(name)(xp, xp.astype(xp.floor(x), x.dtype), x), domain(3))
+    ]
     return row(f"special.{name}", *cases, *whole, filled=FILLED)
 
 
