@@ -165,6 +165,9 @@ class CupyBackend(Backend):
     def array_function(self, xp: Any, func: Any, args: Any, kwargs: Any) -> Any:
         return get_backend("numpy").array_function(xp, func, args, kwargs)
 
+    def dtype(self, dtype: Any) -> Any:
+        return get_backend("numpy").dtype(dtype)
+
     def method(self, xp: Any, name: str) -> Any:
         return get_backend("numpy").method(xp, name)
 

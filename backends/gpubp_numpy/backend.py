@@ -37,6 +37,11 @@ class NumpyBackend(Backend):
 
         return xp
 
+    def dtype(self, dtype: Any) -> Any:
+        """NumPy's dtype for any spelling that NumPy takes, Python's ``float`` among them."""
+        found = super().dtype(dtype)
+        return None if found is None else self._np.dtype(found)
+
     def to_numpy(self, x: Any) -> Any:
         return self.native(x)
 

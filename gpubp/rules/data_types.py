@@ -39,7 +39,9 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
         x = to_device(x, device=device)
     if x.dtype == dtype:
         return x
-    target = kind_of_dtype(namespace_of(x).backend.xp, dtype)
+    backend = namespace_of(x).backend
+    dtype = backend.dtype(dtype)
+    target = kind_of_dtype(backend.xp, dtype)
     if dtype_kind(x) in "fc" and target in "fc":
         return astype_p(x, dtype=dtype)
     return astype_discrete_p(x, dtype=dtype)

@@ -196,12 +196,10 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
         x, axis = reshape(x, (-1,)), 0
     axis = normalize_axis(axis, len(x.shape), "repeat")
     length = x.shape[axis]
-    if isinstance(repeats, int):
-        index = [i for i in range(length) for _ in range(repeats)]
-    else:
-        counts = [int(repeats[i]) for i in range(repeats.shape[0])]
-        counts = counts * length if len(counts) == 1 else counts
-        index = [i for i, n in enumerate(counts) for _ in range(n)]
+    each = hasattr(repeats, "__len__") and getattr(repeats, "shape", True) != ()
+    counts = [int(n) for n in repeats] if each else [int(repeats)]
+    counts = counts * length if len(counts) == 1 else counts
+    index = [i for i, n in enumerate(counts) for _ in range(n)]
     namespace = namespace_of(x)
     xp = namespace.backend.xp
     where = xp.asarray(index, dtype=xp.int64, device=namespace.device)

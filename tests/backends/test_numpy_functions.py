@@ -15,6 +15,8 @@ FUNCTIONS = {
     np.all: [(B,)],
     np.allclose: [(M, M + 1e-12), (M, M + 1)],
     np.angle: [(C,), (C, True), (-V,)],
+    np.amax: [(M, 1)],
+    np.amin: [(M, 1)],
     np.any: [(B,)],
     np.append: [(M, V), (M, M, 0)],
     np.argmax: [(M,), (M, 1)],
@@ -83,7 +85,7 @@ FUNCTIONS = {
     np.ptp: [(M,), (M, 1)],
     np.ravel: [(M,)],
     np.real: [(C,), (V,)],
-    np.repeat: [(M, 2), (M, 2, 1)],
+    np.repeat: [(M, 2), (M, 2, 1), (V, np.int64(2)), (M, [1, 0, 2], 0)],
     np.reshape: [(M, (2, 6)), (M, -1)],
     np.result_type: [],  # below
     np.roll: [(M, 1), (M, 2, 1)],
@@ -263,7 +265,7 @@ NOT_SUPPORTED = " is not supported on traced arrays; "
 @pytest.mark.parametrize(
     ("f", "text"),
     [
-        (np.nanmax, f"numpy.nanmax{NOT_SUPPORTED}the nearest that works is numpy.nan"),
+        (np.nanmax, f"numpy.nanmax{NOT_SUPPORTED}the nearest that works is numpy.amax"),
         (np.median, f"numpy.median{NOT_SUPPORTED}"),
         (lambda x: np.linalg.lstsq(M, x[:3]), f"numpy.linalg.lstsq{NOT_SUPPORTED}"),
         (

@@ -44,6 +44,17 @@ METHODS = {
 }
 
 
+@pytest.mark.parametrize("name", methods.ATTRIBUTES)
+def test_attribute(name):
+    for x in (C, M):
+        same(traced(lambda x: getattr(x, name), x), getattr(x, name))
+
+
+def test_astype_takes_python_types():
+    x = M.astype(np.float32)
+    same(traced(lambda x: x.astype(float), x), x.astype(float))
+
+
 @pytest.mark.parametrize("name", methods.METHODS)
 def test_method(name):
     row = METHODS[name]

@@ -49,6 +49,8 @@ def test_ufunc_takes_raw_arrays_lists_and_scalars_on_either_side():
         lambda x: V - x,
         lambda x: np.float64(2.0) * x,
         lambda x: np.arctan2(x, 2.0),
+        lambda x: np.fmax(x, 0.5),
+        lambda x: np.fmin(np.nan, x),
         lambda x: np.add(x, 1, dtype=np.float32),
     ):
         same(traced(f, W), f(W))

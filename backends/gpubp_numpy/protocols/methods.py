@@ -1,8 +1,9 @@
-"""The methods of NumPy's arrays."""
+"""The methods of NumPy's arrays, and the attributes that the standard lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,14 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
-def method(xp: Any, name: str) -> Callable[..., Any] | None:
-    """``f(x, ...)`` for ``x.name(...)`` over arrays of ``xp``; None if NumPy has no such method."""
+ATTRIBUTES = {"imag": FUNCTIONS[np.imag], "real": FUNCTIONS[np.real]}
+
+
+def method(xp: Any, name: str) -> Any:
+    """What ``x.name`` is bound from, over arrays of ``xp``: a function of ``x`` and the arguments
+    for a method, a property for an attribute; None if NumPy's arrays have no such name."""
+    if name in ATTRIBUTES:
+        return property(partial(ATTRIBUTES[name], xp))
     translation = METHODS.get(name)
     if translation is None:
         return None

@@ -135,6 +135,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.cumulative_prod: _cumulative_of_the_standard("cumulative_prod"),
     np.cumulative_sum: _cumulative_of_the_standard("cumulative_sum"),
     np.flatnonzero: flatnonzero,
+    np.amax: _reduction("max"),
+    np.amin: _reduction("min"),
     np.max: _reduction("max"),
     np.mean: _typed_reduction("mean"),
     np.min: _reduction("min"),

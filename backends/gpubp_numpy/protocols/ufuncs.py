@@ -35,8 +35,9 @@ COMPOSED: dict[str, Any] = {
     "deg2rad": lambda xp, x: xp.multiply(x, math.pi / 180),
     "degrees": lambda xp, x: xp.multiply(x, 180 / math.pi),
     "exp2": lambda xp, x: xp.pow(2.0, x),
-    "fmax": lambda xp, x, y: xp.where(xp.isnan(x), y, xp.where(xp.isnan(y), x, xp.maximum(x, y))),
-    "fmin": lambda xp, x, y: xp.where(xp.isnan(x), y, xp.where(xp.isnan(y), x, xp.minimum(x, y))),
+    # NaN is what differs from itself, in an array and in a Python number.
+    "fmax": lambda xp, x, y: xp.maximum(xp.where(x != x, y, x), xp.where(y != y, x, y)),
+    "fmin": lambda xp, x, y: xp.minimum(xp.where(x != x, y, x), xp.where(y != y, x, y)),
     "fmod": lambda xp, x, y: xp.subtract(x, xp.multiply(xp.trunc(xp.divide(x, y)), y)),
     "heaviside": lambda xp, x, y: xp.where(x < 0, 0.0, xp.where(x > 0, 1.0, y)),
     "logaddexp2": lambda xp, x, y: (
