@@ -102,6 +102,11 @@ class Array:
             method = namespace.backend.method(namespace, name)
             if method is not None:
                 return method.__get__(self)
+            if name in FUNCTIONS:
+                raise AttributeError(
+                    f"a traced array has no method {name!r} here; write xp.{name}(x) with "
+                    "xp = x.__array_namespace__()"
+                )
         raise AttributeError(
             f"a traced array has no attribute {name!r}; look for a function of its namespace, "
             f"xp = x.__array_namespace__()"
@@ -336,7 +341,8 @@ def _discrete_value(x: Array, operation: str) -> Any:
 def _conversion_error(operation: str) -> errors.ConversionError:
     return errors.ConversionError(
         f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; "
-        "stay with functions of xp = x.__array_namespace__(), or return the value with has_aux=True"
+        "stay with functions of xp = x.__array_namespace__() (xp.stack makes an array of values, "
+        "xp.zeros one to write them into), or return the value with has_aux=True"
     )
 
 

@@ -176,6 +176,11 @@ def array_namespace(*arrays: Any) -> Any:
 
     Raises:
         TypeError: if there is no array among the arguments.
+
+    Examples:
+        >>> import numpy as np
+        >>> array_namespace(np.ones(3), None, 2.0).sqrt(np.asarray([1.0, 4.0]))
+        array([1., 2.])
     """
     raw = []
     for x in arrays:

@@ -80,9 +80,8 @@ class Primitive:
         for a in args:
             table = _IMPLEMENTATIONS.get(type(a))
             if table is not None:
-                run = table.get(self)
-                if run is not None:
-                    break
+                run = table.get(self) or implementation(self, args)
+                break
         else:
             run = implementation(self, args)
         try:

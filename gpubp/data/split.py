@@ -33,7 +33,14 @@ def split(dataset: Dataset, test_fraction: float = 0.2, seed: int = 0) -> tuple[
 
 
 def check_pair(train: Dataset, test: Dataset) -> None:
-    """DataError unless ``test`` can be judged by a model that was trained on ``train``."""
+    """Raise DataError unless a model trained on ``train`` can be judged by ``test``.
+
+    That is: two classes or more in ``train``, examples of one shape, no class in ``test`` alone.
+
+    >>> import numpy as np
+    >>> train = Dataset(np.zeros((4, 2)), np.asarray([0, 1, 0, 1]))
+    >>> check_pair(train, Dataset(np.zeros((1, 2)), np.asarray([1])))
+    """
     if len(train.classes) < 2:
         raise DataError(
             f"{train.source}: {train.y_name} holds the single class {train.classes[0]}; "
@@ -48,7 +55,12 @@ def check_pair(train: Dataset, test: Dataset) -> None:
 
 
 def encode(dataset: Dataset, classes: np.ndarray, lacks: str = "the model lacks") -> np.ndarray:
-    """Each label's position in ``classes``, shape (examples,); DataError for one outside them."""
+    """Each label's position in ``classes``, shape (examples,); DataError for one outside them.
+
+    >>> import numpy as np
+    >>> encode(Dataset(np.zeros((3, 2)), np.asarray([7, 2, 7])), np.asarray([2, 5, 7]))
+    array([2, 0, 2])
+    """
     unknown = np.setdiff1d(dataset.classes, classes)
     if unknown.size:
         names = ", ".join(map(str, unknown[:5])) + ", ..." * (unknown.size > 5)

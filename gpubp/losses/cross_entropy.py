@@ -60,6 +60,12 @@ def cross_entropy(
         total = 1.0
     else:
         check_floating("cross_entropy", target=target)
+        if target.ndim == logits.ndim - 1:
+            raise ShapeError(
+                f"cross_entropy: logits has shape {tuple(logits.shape)} and target has "
+                f"{tuple(target.shape)} and dtype {target.dtype}; class indices are integers, and "
+                "probabilities have the shape of logits. Remedy: xp.astype(target, xp.int64)."
+            )
         check_same_shape("cross_entropy", logits=logits, target=target)
         chosen = xp.sum(xp.multiply(target, shifted), axis=axis)
         total = xp.sum(target, axis=axis)

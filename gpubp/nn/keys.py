@@ -16,4 +16,5 @@ def split(key: Any, n: int) -> tuple[Any, ...]:
     >>> split(random.key(0, backend="numpy"), 2)[0]
     array([768504805, 323543615])
     """
-    return tuple(array_namespace(key).unstack(random.split(key, n), axis=-2))
+    keys = random.split(key, n)
+    return tuple(array_namespace(keys).unstack(keys, axis=-2))

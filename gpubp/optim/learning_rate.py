@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from gpubp.core import array_namespace
-from gpubp.errors import ArgumentError
+from gpubp.errors import ArgumentError, ArgumentTypeError
 from gpubp.optim.transformation import (
     GradientTransformation,
     advance,
@@ -39,6 +39,10 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> GradientTransform
     >>> from gpubp import optim
     >>> optimiser = optim.chain(optim.scale_by_adam(), optim.scale_by_learning_rate(1e-3))
     """
+    if isinstance(learning_rate, str):
+        raise ArgumentTypeError(
+            f"learning_rate is the text {learning_rate!r}; it must be a number or a schedule."
+        )
     if not callable(learning_rate):
         if not learning_rate >= 0:
             raise ArgumentError(

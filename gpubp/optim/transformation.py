@@ -71,9 +71,10 @@ def chain(*transformations: GradientTransformation) -> GradientTransformation:
         return tuple([t.init(params) for t in transformations])
 
     def update(grads: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
-        if len(state) != len(transformations):
+        if not isinstance(state, tuple) or len(state) != len(transformations):
+            given = f"has {len(state)} parts" if isinstance(state, tuple) else f"is {state!r:.40}"
             raise ArgumentError(
-                f"chain: state has {len(state)} parts for {len(transformations)} transformations. "
+                f"chain: state {given} for {len(transformations)} transformations. "
                 "Remedy: take the state from this optimiser's own init(params)."
             )
         states = []

@@ -9,6 +9,7 @@ from gpubp.core import tree
 from gpubp.core.backend import Backend, available_backends, backend_of, get_backend
 from gpubp.core.namespace import is_array
 from gpubp.errors import ArgumentError, LawError
+from gpubp.testing.arguments import require_sequence
 
 
 def check_backends(
@@ -39,6 +40,7 @@ def check_backends(
             ``f`` raised there.
         BackendUnavailableError: a backend named explicitly cannot run.
         ArgumentError: (a ValueError) if no backend is named.
+        ArgumentTypeError: (a TypeError) if ``args`` is a single array, not a sequence of them.
 
     Examples:
         >>> import gpubp, numpy as np
@@ -48,6 +50,7 @@ def check_backends(
         >>> check_backends(gpubp.grad(loss), (np.asarray([0.5, 2.0]),), backends=["numpy"])
         {'numpy': 0.0}
     """
+    require_sequence("check_backends", args)
     chosen = [get_backend(spec) for spec in _names(backends)]
     if not chosen:
         raise ArgumentError("check_backends: backends names none; give at least one, or 'all'")

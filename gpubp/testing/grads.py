@@ -9,6 +9,7 @@ from typing import Any
 from gpubp.core import array_namespace, tree
 from gpubp.core.namespace import is_array, is_inexact
 from gpubp.errors import ArgumentError, LawError
+from gpubp.testing.arguments import require_sequence
 from gpubp.testing.differences import derivative, direction, precision
 from gpubp.transforms.arguments import default_array
 from gpubp.transforms.jvp import jvp
@@ -48,6 +49,7 @@ def check_grads(
         LawError: (an AssertionError) names the law, the order, the argument, and gives what was
             expected and found.
         ArgumentError: (a ValueError) for an unknown mode, or no inexact array in ``args``.
+        ArgumentTypeError: (a TypeError) if ``args`` is a single array, not a sequence of them.
 
     Examples:
         >>> import numpy as np
@@ -65,6 +67,7 @@ def check_grads(
           ...
         gpubp.errors.LawError: check_grads: at order 1 of f, the JVP differs from the ...
     """
+    require_sequence("check_grads", args)
     if not modes or set(modes) - {"fwd", "rev"}:
         raise ArgumentError(f"check_grads: modes must be some of 'fwd' and 'rev', given {modes!r}")
     leaves, treedef = tree.flatten(tuple(args))

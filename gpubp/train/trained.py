@@ -76,7 +76,13 @@ class Trained:
 def load_trained(folder: str | os.PathLike[str], backend: str | None = None) -> Trained:
     """The trained network of the run in ``folder``, on ``backend`` (default: the run's setting).
 
-    Raises RunError for a folder without a checkpoint.
+    Raises RunError for a folder without a checkpoint. ``.predict(x)`` of the result takes examples
+    as the file held them; ``.model`` is the network, a tree.
+
+    >>> load_trained("runs/999")
+    Traceback (most recent call last):
+      ...
+    gpubp.errors.RunError: runs/999/checkpoint.safetensors: no such file; is runs/999 the ...
     """
     checkpoint = read_checkpoint(Path(folder) / CHECKPOINT)
     config = stored_config(checkpoint)

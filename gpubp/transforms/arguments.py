@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
-from gpubp.core.abstract import ShapeDtype
+from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.backend import backend_of, get_backend
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
@@ -17,6 +18,15 @@ from gpubp.core.trace import EVALUATION, depth
 def name_of(f: Any) -> str:
     """How to call a user's function in an error."""
     return getattr(f, "__name__", type(f).__name__)
+
+
+def require_callable(f: Any, name: str) -> None:
+    """Raise unless ``f`` is a function: now, not when the result is called."""
+    if not callable(f):
+        raise errors.ArgumentTypeError(
+            f"{name}: f must be a function, got {type(f).__name__}; pass the function itself, "
+            "and its arguments to the result"
+        )
 
 
 def flatten_call(args: Sequence[Any]) -> tuple[list[Any], tree.TreeDef]:
@@ -83,7 +93,12 @@ def require_inexact(value: Any, path: str, name: str) -> None:
     if type(value) in (float, complex) or (is_array(value) and is_inexact(value)):
         return
     what = f"dtype {value.dtype}" if is_array(value) else f"type {type(value).__name__}"
+    if is_array(value) or type(value) in SCALARS:
+        remedy = "cast it to a floating-point dtype, or leave it out of argnums"
+    elif dataclasses.is_dataclass(value):
+        remedy = "make the dataclass a tree with gpubp.tree.register"
+    else:
+        remedy = "leave it out of argnums, or out of the tree"
     raise errors.DifferentiationError(
-        f"{name}: argument {path} has {what}, of which there is no derivative; cast it to a "
-        "floating-point dtype, or leave it out of argnums"
+        f"{name}: argument {path} has {what}, of which there is no derivative; {remedy}"
     )

@@ -9,7 +9,7 @@ from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.namespace import dtype_kind, is_array
 from gpubp.rules.families import full_like
-from gpubp.transforms.arguments import argument_numbers, name_of, with_keywords
+from gpubp.transforms.arguments import argument_numbers, name_of, require_callable, with_keywords
 from gpubp.transforms.recording import record
 
 
@@ -36,6 +36,8 @@ def value_and_grad(
         >>> value_and_grad(lambda x: (x * x).sum())(np.asarray([1.0, 2.0]))
         (array(5.), array([2., 4.]))
     """
+
+    require_callable(f, "value_and_grad")
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         numbers = argument_numbers(argnums, len(args), "grad")
@@ -87,6 +89,7 @@ def grad(
         >>> grad(lambda x: (x * x).sum())(np.asarray([1.0, 2.0]))
         array([2., 4.])
     """
+    require_callable(f, "grad")
     both = value_and_grad(f, argnums, has_aux)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,14 @@ from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import size_of
-from gpubp.transforms.arguments import argument_numbers, export, name_of, plain, with_keywords
+from gpubp.transforms.arguments import (
+    argument_numbers,
+    export,
+    name_of,
+    plain,
+    require_callable,
+    with_keywords,
+)
 from gpubp.transforms.grad import grad
 from gpubp.transforms.jvp import jvp, zeros_like
 from gpubp.transforms.recording import Recording, record
@@ -62,6 +69,7 @@ def jacobian(
         >>> found.format, found.toarray().tolist()
         ('csr', [[2.0, 0.0], [0.0, 4.0]])
     """
+    require_callable(f, "jacobian")
     for given, known, what in (
         (mode, ("auto", "fwd", "rev"), "mode"),
         (layout, ("numerator", "denominator"), "layout"),
@@ -248,7 +256,13 @@ def jacfwd(
     chunk_size: int | str | None = "auto",
     layout: str = "numerator",
 ) -> Callable[..., Any]:
-    """:func:`jacobian` in forward mode."""
+    """:func:`jacobian` in forward mode: a column of the Jacobian at a time.
+
+    Examples:
+        >>> import numpy as np
+        >>> jacfwd(lambda t: np.stack([t**2, t**3]))(np.asarray(2.0))
+        array([ 4., 12.])
+    """
     return jacobian(f, argnums, "fwd", chunk_size, layout)
 
 
@@ -258,7 +272,13 @@ def jacrev(
     chunk_size: int | str | None = "auto",
     layout: str = "numerator",
 ) -> Callable[..., Any]:
-    """:func:`jacobian` in reverse mode."""
+    """:func:`jacobian` in reverse mode: a row of the Jacobian at a time.
+
+    Examples:
+        >>> import numpy as np
+        >>> jacrev(lambda x: np.sum(x * x, keepdims=True))(np.asarray([1.0, 2.0]))
+        array([[2., 4.]])
+    """
     return jacobian(f, argnums, "rev", chunk_size, layout)
 
 

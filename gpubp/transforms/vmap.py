@@ -20,6 +20,7 @@ from gpubp.transforms.arguments import (
     export,
     name_of,
     plain,
+    require_callable,
     with_keywords,
 )
 
@@ -86,7 +87,7 @@ def vmap(
         >>> vmap(lambda x, y: (x * y).sum(), in_axes=(0, None))(np.ones((2, 3)), np.ones(3))
         array([3., 3.])
     """
-
+    require_callable(f, "vmap")
     if chunk_size not in (None, "auto") and (type(chunk_size) is not int or chunk_size < 1):
         raise errors.ArgumentError(
             f"vmap: chunk_size={chunk_size!r}; give a positive number of examples, None or 'auto'"

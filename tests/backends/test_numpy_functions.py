@@ -266,7 +266,8 @@ NOT_SUPPORTED = " is not supported on traced arrays; "
     ("f", "text"),
     [
         (np.nanmax, f"numpy.nanmax{NOT_SUPPORTED}the nearest that works is numpy.amax"),
-        (np.median, f"numpy.median{NOT_SUPPORTED}"),
+        (np.median, f"numpy.median{NOT_SUPPORTED}take numpy.sort and the element in the middle;"),
+        (lambda x: np.einsum("i->", x), f"numpy.einsum{NOT_SUPPORTED}take numpy.matmul, "),
         (lambda x: np.linalg.lstsq(M, x[:3]), f"numpy.linalg.lstsq{NOT_SUPPORTED}"),
         (
             lambda x: np.sum(x, where=V > 0),

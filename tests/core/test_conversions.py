@@ -135,6 +135,12 @@ def test_unknown_functions_suggest_a_known_one():
         gpubp.grad(lambda x: x.__array_namespace__().cumulativ_sum(x))(X)
 
 
+def test_a_method_that_the_library_lacks_names_the_function():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(AttributeError, match=r"no method 'sum' here; write xp\.sum\(x\)"):
+        gpubp.grad(lambda x: x.sum())(torch.ones(2))
+
+
 def test_attributes_of_a_traced_array():
     def f(x):
         assert x.shape == (2, 1)

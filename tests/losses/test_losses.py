@@ -289,6 +289,11 @@ def test_class_indices_of_a_wrong_shape() -> None:
         losses.cross_entropy(np.zeros((3, 4)), np.zeros(4, dtype=np.int64))
 
 
+def test_class_indices_that_are_floats() -> None:
+    with pytest.raises(errors.ShapeError, match=r"float64; class indices are integers.*astype"):
+        losses.cross_entropy(np.zeros((3, 4)), np.zeros(3))
+
+
 def test_arguments_out_of_range() -> None:
     x = np.zeros(3)
     with pytest.raises(ValueError, match="huber: delta is 0; it must be positive"):

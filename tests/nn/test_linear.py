@@ -58,3 +58,8 @@ def test_the_notes_derivatives() -> None:
 def test_wrong_inputs(shape: tuple[int, ...]) -> None:
     with pytest.raises(errors.ShapeError, match=r"Linear: x has shape .* the layer's 4 inputs"):
         nn.Linear(4, 3, key=random.key(0, backend="numpy"))(np.zeros(shape, dtype=np.float32))
+
+
+def test_a_seed_is_no_key() -> None:
+    with pytest.raises(errors.ArgumentTypeError, match=r"given int 7.*gpubp\.random\.key\(7\)"):
+        nn.Linear(2, 3, key=7)

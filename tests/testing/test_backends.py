@@ -82,6 +82,11 @@ def test_a_backend_that_cannot_run_is_not_passed_over():
         check_backends(loss, (X,), ["numpy", "no_such_library"])
 
 
+def test_an_array_is_no_tuple_of_arguments():
+    with pytest.raises(TypeError, match=r"check_backends: args must be a tuple"):
+        check_backends(loss, X)
+
+
 def test_no_backend_at_all():
     with pytest.raises(ValueError, match="backends"):
         check_backends(loss, (X,), [])

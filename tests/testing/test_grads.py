@@ -116,6 +116,8 @@ def test_arguments_that_make_no_sense():
         check_grads(lambda x: x, (X,), modes=("forward",))
     with pytest.raises(ValueError, match="floating-point"):
         check_grads(lambda x: x, (np.asarray([1, 2]),))
+    with pytest.raises(TypeError, match=r"args must be a tuple .* given ndarray. .*\(x,\)"):
+        check_grads(lambda x: x, X)
 
 
 def test_the_error_is_an_assertion_and_ours():

@@ -142,6 +142,26 @@ def test_result_must_be_a_real_scalar():
         gpubp.grad(lambda x: x.__array_namespace__().argmax(x))(X)
 
 
+@pytest.mark.parametrize(
+    "transformation",
+    [gpubp.grad, gpubp.value_and_grad, gpubp.jacobian, gpubp.jacrev, gpubp.hessian, gpubp.vmap],
+)
+def test_what_is_no_function_is_refused_at_once(transformation):
+    with pytest.raises(TypeError, match=r"\w+: f must be a function, got ndarray"):
+        transformation(X)
+
+
+def test_a_leaf_that_is_no_array_says_what_to_do():
+    @dataclasses.dataclass
+    class Unregistered:
+        x: object
+
+    with pytest.raises(TypeError, match=r"has type Unregistered.*gpubp\.tree\.register"):
+        gpubp.grad(lambda p: p.x)(Unregistered(X))
+    with pytest.raises(TypeError, match=r"0\['name'\] has type str.*out of the tree"):
+        gpubp.grad(lambda p: p["x"].sum())({"x": X, "name": "x"})
+
+
 def test_integer_leaves_are_refused_by_path():
     params = {"w": X, "steps": [np.asarray([1, 2])]}
     with pytest.raises(TypeError, match=r"\['steps'\]\[0\]") as caught:

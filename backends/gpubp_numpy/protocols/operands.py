@@ -29,10 +29,26 @@ def axis_or_flat(xp: Any, x: Any, axis: int | None) -> tuple[Any, int]:
     return (flat(xp, x), 0) if axis is None else (x, axis)
 
 
+# What says the same, where a name alone would not lead there.
+_INSTEAD = {
+    "apply_along_axis": "gpubp.vmap",
+    "average": "numpy.mean, or numpy.sum of the products with the weights",
+    "convolve": "gpubp.nn.Conv2d",
+    "einsum": "numpy.matmul, numpy.tensordot or numpy.vecdot",
+    "logaddexp.reduce": "gpubp.special.logsumexp",
+    "median": "numpy.sort and the element in the middle",
+    "vectorize": "gpubp.vmap",
+}
+
+
 def unsupported(name: str, known: Iterable[str]) -> UnsupportedFunctionError:
     """The error for a function that has no translation."""
-    near = difflib.get_close_matches(name.rpartition(".")[2], list(known), n=1, cutoff=0.5)
-    remedy = f"the nearest that works is numpy.{near[0]}; or " if near else ""
+    near = difflib.get_close_matches(name.rpartition(".")[2], list(known), n=1, cutoff=0.6)
+    instead = _INSTEAD.get(name)
+    if instead:
+        remedy = f"take {instead}; or "
+    else:
+        remedy = f"the nearest that works is numpy.{near[0]}; or " if near else ""
     return UnsupportedFunctionError(
         f"numpy.{name} is not supported on traced arrays; {remedy}use functions of the Array API "
         f"standard, xp = x.__array_namespace__()"

@@ -95,6 +95,11 @@ def _call(xp: Any, name: str, *inputs: Any, dtype: Any = None, **kwargs: Any) ->
     function = getattr(xp, RENAMED.get(name, name), None)
     if function is None:  # SciPy's are universal functions too; that of zeta(x, q) is _zeta
         function = getattr(xp.special, name.strip("_"), None)
+    if function is None and not isinstance(getattr(np, name, None), np.ufunc):
+        raise UnsupportedFunctionError(
+            f"{name}, a universal function that is not NumPy's, is not supported on traced arrays; "
+            f"look for it in gpubp.special, or give it a derivative with gpubp.custom_jvp"
+        )
     if function is None:
         raise unsupported(name, supported(xp))
     return function(*arguments, **along)
