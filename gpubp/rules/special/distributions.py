@@ -6,11 +6,10 @@ constant to every derivative.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from gpubp.rules.elementwise import abs, exp, log1p, multiply_no_nan, sqrt, where
-from gpubp.rules.special.gamma import betaln, psi
+from gpubp.rules.special.gamma import betaln
 from gpubp.rules.special.incomplete import (
     _beta_by_a,
     betainc,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gpubp.rules.elementwise import abs, divide_no_nan, exp, multiply_no_nan, where
+from gpubp.rules.elementwise import divide_no_nan, exp, multiply_no_nan, where
 from gpubp.rules.special.error_values import erf_values, erfc_values
 from gpubp.rules.special.row import Special, polynomial
 
