@@ -20,17 +20,4 @@ RENAMED = {
 
 def special(name: str) -> Any:
     """PyTorch's function of SciPy's ``name``, or ``None``."""
-    found = getattr(torch.special, RENAMED.get(name, name), None)
-    if found is None:
-        return None
-
-    def call(*args: Any) -> Any:  # of two arguments most take no Python number for either
-        like = next(a for a in args if isinstance(a, torch.Tensor))
-        dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
-        tensors = [
-            a if isinstance(a, torch.Tensor) else torch.full((), a, dtype=dtype, device=like.device)
-            for a in args
-        ]
-        return found(*tensors)
-
-    return call
+    return getattr(torch.special, RENAMED.get(name, name), None)

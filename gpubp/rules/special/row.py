@@ -10,7 +10,7 @@ from gpubp import errors
 from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
 from gpubp.core.backend import Backend, backend_of
-from gpubp.core.namespace import dtype_kind, lift
+from gpubp.core.namespace import dtype_kind, lift, namespace_of
 from gpubp.core.registry import FUNCTIONS, extension
 from gpubp.core.trace import alike
 from gpubp.rules.families import Elementwise, full_like, to_array
@@ -28,35 +28,45 @@ class Special(Elementwise):
 
     def lower(self, backend: Backend) -> Callable[..., Any]:
         name = self.name.partition(".")[2]
-        own = backend.kernels.get(self.name) or backend.special(name)
-        if own is not None:
-            return own
-        if self.reference is not None:
-            return functools.partial(self.reference, backend.xp)
-        return functools.partial(_on_host, name, backend)
+        run = backend.kernels.get(self.name) or backend.special(name)
+        if run is None and self.reference is not None:
+            run = functools.partial(self.reference, backend.xp)
+        if run is None:
+            run = functools.partial(_on_host, name, backend)
+        return run if len(self.partials) == 1 else functools.partial(_with_arrays, run)
 
     def times_partial(self, which: int, t: Any, values: Sequence[Any]) -> Any:
         # Python numbers as arrays: a partial applies functions to its arguments.
-        constants = [
-            lift(full_like(t, v, ())) if type(t) is Array else full_like(t, v, ())
-            for v in (v if type(v) in SCALARS else None for v in values)
-            if v is not None
-        ]
-        arrays = [constants.pop(0) if type(v) in SCALARS else v for v in values]
-        return super().times_partial(which, t, arrays)
+        if any(type(v) in SCALARS for v in values):
+            values = [_number(v, t) if type(v) in SCALARS else v for v in values]
+        return super().times_partial(which, t, values)
+
+
+def _number(value: Any, like: Any) -> Any:
+    """A Python number as an array of the kind of ``like``."""
+    array = full_like(like, value, ())
+    return lift(array) if type(like) is Array else array
+
+
+def _with_arrays(function: Callable[..., Any], *args: Any) -> Any:
+    """``function`` of arrays alone: libraries promote Python numbers in it, or refuse them."""
+    if any(type(a) in SCALARS for a in args):
+        like = next(a for a in args if type(a) not in SCALARS)
+        dtype = like.dtype if dtype_kind(like) in "fc" else namespace_of(like).backend.xp.float64
+        args = tuple(full_like(like, a, (), dtype) if type(a) in SCALARS else a for a in args)
+    return function(*args)
 
 
 def _on_host(name: str, backend: Backend, *args: Any) -> Any:
-    like = next(a for a in args if type(a) not in SCALARS)
-    values = [a if type(a) in SCALARS else backend.to_numpy(a) for a in args]
-    host = backend_of(next(v for v in values if type(v) not in SCALARS))
+    values = [backend.to_numpy(a) for a in args]
+    host = backend_of(values[0])
     function = host.special(name)
     if function is None:
         raise errors.MissingPackageError(
             f"special.{name}: {backend.name} has no such function, and SciPy, which has, is not "
             "installed or too old: pip install -U scipy"
         )
-    return backend.asarray(host.native(function(*values)), device=backend.device_of(like))
+    return backend.asarray(host.native(function(*values)), device=backend.device_of(args[0]))
 
 
 def constant(name: str, argument: str) -> Callable[..., Any]:
