@@ -138,11 +138,19 @@ class Array:
     def __deepcopy__(self, memo: dict[int, Any]) -> Array:
         return Array(self._value, self._trace, self._extra)
 
-    def __dlpack__(self, **kwargs: Any) -> NoReturn:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> NoReturn:
         raise _conversion_error("DLPack export")
 
-    def __dlpack_device__(self) -> NoReturn:
-        raise _conversion_error("DLPack export")
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        namespace = self.__array_namespace__()
+        return namespace.backend.xp.empty(0, device=namespace.device).__dlpack_device__()
 
     def __repr__(self) -> str:
         inner = _innermost(self)

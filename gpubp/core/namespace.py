@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from inspect import Signature, signature
 from types import ModuleType
 from typing import Any
 
@@ -120,6 +121,7 @@ def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = call.__qualname__ = getattr(f, "__name__", getattr(f, "name", "function"))
     call.__doc__ = f.__doc__
+    call.__signature__ = signature(f)  # type: ignore[attr-defined]  # libraries ask for keywords
     return call
 
 
@@ -137,6 +139,8 @@ def _bound(f: Callable[..., Any], namespace: Namespace) -> Callable[..., Any]:
 
     call.__name__ = f.__name__
     call.__doc__ = f.__doc__
+    _, *parameters = signature(f).parameters.values()
+    call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     return call
 
 

@@ -93,8 +93,10 @@ def from_dlpack(
 ) -> Any:
     """A raw array of any library as a traced one, sharing memory; a traced array as it is."""
     if type(x) is Array:
-        return x
-    return namespace.backend.xp.from_dlpack(x)
+        return asarray(namespace, x, device=device, copy=copy)
+    given = {"device": device, "copy": copy}
+    given = {name: value for name, value in given.items() if value is not None}
+    return namespace.backend.xp.from_dlpack(x, **given)
 
 
 def _constant(name: str, doc: str) -> None:
@@ -184,7 +186,7 @@ def linspace(
 
 
 @creation
-def meshgrid(namespace: Namespace, *arrays: Any, indexing: str = "xy") -> list[Any]:
+def meshgrid(namespace: Namespace, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
     """Coordinate arrays from coordinate vectors."""
     if indexing not in ("xy", "ij"):
         raise errors.ArgumentError(f"meshgrid: indexing={indexing!r}; use 'xy' or 'ij'")
@@ -194,10 +196,10 @@ def meshgrid(namespace: Namespace, *arrays: Any, indexing: str = "xy") -> list[A
         order[0], order[1] = 1, 0
     sizes = [a.shape[0] if a.shape else 1 for a in arrays]
     shape = tuple(sizes[order.index(i)] for i in range(n))
-    return [
+    return tuple(
         broadcast_to(reshape(a, tuple(sizes[k] if i == order[k] else 1 for i in range(n))), shape)
         for k, a in enumerate(arrays)
-    ]
+    )
 
 
 _constant("ones", "of ones")

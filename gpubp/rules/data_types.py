@@ -64,10 +64,25 @@ def can_cast(namespace: Any, from_: Any, to: Any, /) -> bool:
     return namespace.backend.xp.can_cast(_dtype_of(from_), to)
 
 
+class FloatLimits:
+    """The library's account of a dtype, its numbers as Python's, which leave dtypes alone."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._found, name)
+        is_number = hasattr(value, "__float__") and not isinstance(value, int)
+        return float(value) if is_number else value
+
+    def __repr__(self) -> str:
+        return repr(self._found)
+
+
 @creation
 def finfo(namespace: Any, type: Any, /) -> Any:
     """Limits of a floating-point dtype."""
-    return namespace.backend.xp.finfo(_dtype_of(type))
+    return FloatLimits(namespace.backend.xp.finfo(_dtype_of(type)))
 
 
 @creation

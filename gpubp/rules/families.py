@@ -8,6 +8,7 @@ Nothing is conjugated: a VJP is the transpose of the JVP under ``sum(ct * t)``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature
 from typing import Any
 
 from gpubp.core.abstract import SCALARS, ShapeDtype
@@ -97,6 +98,10 @@ def materialize(x: Any, batched: bool, size: int) -> Any:
 
 RESULT = -1  # position of the result behind the arguments
 _LETTERS = {1: "x", 2: "ab", 3: "cab"}
+_SIGNATURES = {  # as the standard has them
+    arity: Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in names])
+    for arity, names in {1: ["x"], 2: ["x1", "x2"], 3: ["condition", "x1", "x2"]}.items()
+}
 
 
 def _operands(partial: Partial | None, arguments: str) -> tuple[int, ...]:
@@ -134,6 +139,7 @@ class Elementwise(Primitive):
         letters = arguments or _LETTERS[len(partials)]
         self.operands = tuple(_operands(partial, letters) for partial in partials)
         self.differentiable = any(partials)  # type: ignore[misc]
+        self.__signature__ = _SIGNATURES[len(partials)]
         if public:
             FUNCTIONS[name] = self
 

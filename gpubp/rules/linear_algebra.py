@@ -20,7 +20,7 @@ from gpubp.rules.families import (
     shape_only,
 )
 from gpubp.rules.manipulation import moveaxis, permute_dims, permute_dims_p, reshape_p
-from gpubp.rules.statistical import sum_p
+from gpubp.rules.statistical import sum
 
 
 class _MatMul(Primitive):
@@ -170,4 +170,4 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
             f"vecdot: lengths {x1.shape[-1]} and {x2.shape[-1]} along axis {axis} differ"
         )
     product = multiply(x1, x2)
-    return sum_p(product, axis=(len(product.shape) - 1,), keepdims=False)
+    return sum(product, axis=-1, dtype=product.dtype)

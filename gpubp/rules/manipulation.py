@@ -120,10 +120,10 @@ stack_p = _Join("stack")
 
 
 @function
-def broadcast_arrays(*arrays: Any) -> list[Any]:
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """The arrays broadcast to their common shape."""
     shape = broadcast_shapes(*[shape_of(a) for a in arrays])
-    return [broadcast_to(a, shape) for a in arrays]
+    return tuple(broadcast_to(a, shape) for a in arrays)
 
 
 @function

@@ -176,6 +176,11 @@ class _CumulativeProduct(Primitive):
 cumulative_prod_p = _CumulativeProduct("cumulative_prod")
 
 
+def _to(x: Any, dtype: Any) -> Any:
+    """``x`` in ``dtype``: before and after a sum, since those of small integers are wider."""
+    return x if dtype is None else FUNCTIONS["astype"](x, dtype)
+
+
 def _cumulative(
     primitive: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool, initial: int
 ) -> Any:
@@ -183,7 +188,7 @@ def _cumulative(
     if axis is None and len(x.shape) != 1:
         raise ArgumentError(f"{name}: axis is required for an array of {len(x.shape)} axes")
     axis = normalize_axis(0 if axis is None else axis, len(x.shape), name)
-    y = primitive(x if dtype is None else FUNCTIONS["astype"](x, dtype), axis=axis)
+    y = _to(primitive(_to(x, dtype), axis=axis), dtype)
     if not include_initial:
         return y
     shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
@@ -228,8 +233,8 @@ def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
 @function
 def prod(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """Product of the elements; its derivative is exact with zeros among them."""
-    x = x if dtype is None else FUNCTIONS["astype"](x, dtype)
-    return prod_p(x, axis=normalize_axes(axis, len(x.shape), "prod"), keepdims=keepdims)
+    axes = normalize_axes(axis, len(x.shape), "prod")
+    return _to(prod_p(_to(x, dtype), axis=axes, keepdims=keepdims), dtype)
 
 
 @function
@@ -241,8 +246,8 @@ def std(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool
 @function
 def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """Sum of the elements."""
-    x = x if dtype is None else FUNCTIONS["astype"](x, dtype)
-    return sum_p(x, axis=normalize_axes(axis, len(x.shape), "sum"), keepdims=keepdims)
+    axes = normalize_axes(axis, len(x.shape), "sum")
+    return _to(sum_p(_to(x, dtype), axis=axes, keepdims=keepdims), dtype)
 
 
 @function

@@ -1,6 +1,7 @@
 """The namespace of traced arrays: devices, constants, inspection, what it refuses."""
 
 import copy
+import inspect
 import pickle
 
 import array_api_compat
@@ -131,3 +132,43 @@ def test_functions_keep_their_names_and_documentation():
     xp = namespace_of(X)
     assert xp.tanh.__name__ == "tanh"
     assert xp.sum.__doc__
+
+
+def test_functions_show_the_standards_signatures():
+    xp = namespace_of(X)
+    assert list(inspect.signature(xp.sum).parameters) == ["x", "axis", "dtype", "keepdims"]
+    assert list(inspect.signature(xp.where).parameters) == ["condition", "x1", "x2"]
+    assert list(inspect.signature(xp.zeros).parameters) == ["shape", "dtype", "device"]
+
+
+def test_limits_are_python_floats_which_promote_nothing():
+    xp = namespace_of(X)
+    limits = xp.finfo(xp.complex64)
+    assert type(limits.eps) is type(limits.max) is float
+    assert limits.bits == 32
+    assert limits.dtype == xp.float32
+
+
+def test_several_arrays_come_as_a_tuple():
+    def f(x):
+        xp = x.__array_namespace__()
+        grids, same = xp.meshgrid(x, x), xp.broadcast_arrays(x, X)
+        assert type(grids) is type(same) is tuple
+        return xp.sum(grids[0] * grids[1]) + xp.sum(same[1])
+
+    np.testing.assert_allclose(gpubp.grad(f)(X), [2 * X.sum()] * X.size)
+
+
+def test_sums_of_small_integers_are_of_the_dtype_asked_for():
+    xp = namespace_of(X)
+    small = xp.asarray([200, 100], dtype=xp.uint8)
+    for name in ("sum", "prod", "cumulative_sum", "cumulative_prod"):
+        assert getattr(xp, name)(small, dtype=xp.uint8).dtype == xp.uint8
+        assert getattr(xp, name)(small).dtype == xp.uint64
+    assert xp.vecdot(small, small).dtype == xp.uint8
+    assert int(xp.sum(small, dtype=xp.uint8)) == 44  # 300 modulo 256
+
+
+def test_the_dlpack_device_is_no_secret():
+    xp = namespace_of(X)
+    assert xp.asarray(X).__dlpack_device__() == X.__dlpack_device__()
