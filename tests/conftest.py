@@ -20,7 +20,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "lo
 
 @pytest.fixture(params=libraries.NAMES)
 def library(request: pytest.FixtureRequest) -> libraries.Library:
-    """Each array library in turn; where it can't be had, a skip with the reason, in CI a failure."""
+    """Each array library in turn; one that can't be had is skipped with the reason, fails in CI."""
     try:
         return libraries.get(request.param)
     except ImportError as error:
