@@ -78,9 +78,10 @@ class Primitive:
                 top = closed
             return top.process(self, args, params)
         for a in args:
-            table = _IMPLEMENTATIONS.get(type(a))
-            if table is not None:
-                run = table.get(self) or implementation(self, args)
+            kind = type(a)
+            if kind not in SCALARS:  # the first array decides
+                table = _IMPLEMENTATIONS.get(kind)
+                run = (table and table.get(self)) or implementation(self, args)
                 break
         else:
             run = implementation(self, args)
