@@ -81,7 +81,10 @@ NOT_SUPPORTED = " is not supported on traced arrays; "
     ("f", "text"),
     [
         (lambda x: np.frexp(x), f"numpy.frexp{NOT_SUPPORTED}"),
-        (scipy.special.dawsn, "dawsn, a universal function that is not NumPy's, is not supported on "),
+        (
+            scipy.special.dawsn,
+            "dawsn, a universal function that is not NumPy's, is not supported on ",
+        ),
         (
             lambda x: np.add(x, x, where=V > 0.5),
             "numpy.add: the argument 'where' is not supported on "
