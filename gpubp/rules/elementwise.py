@@ -80,7 +80,7 @@ nextafter = Elementwise("nextafter", lambda t: t, None)
 positive = Elementwise("positive", lambda t: t)
 pow = Elementwise(
     "pow",
-    lambda t, a, b: multiply_no_nan(t, _power_slope(a, b)),
+    lambda t, a, b: _times_power_slope(t, a, b),
     lambda t, y, a: multiply_no_nan(t, y * _log_or_zero(a, y)))
 reciprocal = Elementwise(
     "reciprocal", lambda t, y: -multiply_no_nan(multiply_no_nan(t, y), y))
@@ -152,10 +152,12 @@ def _log_or_zero(a: Any, like: Any) -> Any:
     return log(where(a == 0, 1.0, a))
 
 
-def _power_slope(a: Any, b: Any) -> Any:
-    if not hasattr(b, "dtype"):
-        return 2 * a if b == 2 else b * a ** (b - 1) if b != 0 else a * 0
-    return where(b == 0, 0.0, b * a ** where(b == 0, 1, b - 1))
+def _times_power_slope(t: Any, a: Any, b: Any) -> Any:
+    if hasattr(b, "dtype"):
+        return multiply_no_nan(t, where(b == 0, 0.0, b * a ** where(b == 0, 1, b - 1)))
+    if type(b) is not complex and b < 1:  # infinite at 0: as a quotient, no library warns
+        return divide_no_nan(t * b, a ** (1 - b))
+    return multiply_no_nan(t, 2 * a if b == 2 else b * a ** (b - 1))
 
 
 class _RealLinear(Primitive):

@@ -1,5 +1,7 @@
 """The table of derivatives at points where there is none, or an infinite one; both modes agree."""
 
+import warnings
+
 import array_api_compat
 import numpy as np
 import pytest
@@ -33,6 +35,9 @@ TABLE = [
     ("var of equal numbers", lambda xp, x: xp.var(x), [2.0, 2.0], [0.0, 0.0]),
     ("hypot at the origin", lambda xp, x: xp.hypot(x, 0 * x), [0.0, 2.0], [0.0, 1.0]),
     ("square by pow at 0", lambda xp, x: x**2, [0.0, -3.0], [0.0, -6.0]),
+    ("root by pow at 0", lambda xp, x: x**0.5, [0.0, 4.0], [inf, 0.25]),
+    ("root by pow behind where", lambda xp, x: xp.where(x > 0, x**0.5, x), [0.0, 4.0],
+     [1.0, 0.25]),
     ("zeroth power at 0", lambda xp, x: x**0, [0.0, 2.0], [0.0, 0.0]),
     ("first power at 0", lambda xp, x: x**1, [0.0, 2.0], [1.0, 1.0]),
     ("array exponent 0 at 0", lambda xp, x: x ** xp.zeros_like(x), [0.0, 2.0], [0.0, 0.0]),
@@ -82,6 +87,17 @@ def test_an_infinite_partial_times_a_zero_cotangent_is_zero():
     """Other libraries say NaN."""
     x = np.asarray([0.0, 4.0])
     np.testing.assert_array_equal(gpubp.grad(lambda x: (0 * x**0.5).sum())(x), [0.0, 0.0])
+
+
+@pytest.mark.parametrize("root", [lambda xp, x: xp.sqrt(x), lambda xp, x: x**0.5])
+def test_rules_warn_of_nothing_that_the_function_itself_does_not(root):
+    def f(x):
+        xp = x.__array_namespace__()
+        return xp.sum(xp.where(x > 0, root(xp, x), 0.0))
+
+    with warnings.catch_warnings(action="error"):
+        h = gpubp.hessian(f)(np.asarray([0.0, 4.0]))
+    np.testing.assert_allclose(h, [[0.0, 0.0], [0.0, -1 / 32]])
 
 
 def test_ties_in_sort_go_one_way_each():
