@@ -199,6 +199,11 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     each = hasattr(repeats, "__len__") and getattr(repeats, "shape", True) != ()
     counts = [int(n) for n in repeats] if each else [int(repeats)]
     counts = counts * length if len(counts) == 1 else counts
+    if len(counts) != length or any(n < 0 for n in counts):
+        raise errors.ArgumentError(
+            f"repeat: repeats must be one count from 0 up, or one for each of the {length} "
+            f"elements, got {repeats!r}"
+        )
     index = [i for i, n in enumerate(counts) for _ in range(n)]
     namespace = namespace_of(x)
     xp = namespace.backend.xp

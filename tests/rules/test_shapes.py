@@ -2,10 +2,12 @@
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import gpubp
+from gpubp import errors
 from gpubp.testing import check_grads
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
@@ -154,3 +156,12 @@ def test_vmap_of_a_reshaped_sum_over_any_shape(shape):
         x
     )
     np.testing.assert_allclose(found, x.reshape(3, -1).sum(axis=1))
+
+
+@pytest.mark.parametrize("repeats", [-1, [1, 2], [1, -1, 1]])
+def test_counts_of_repeat_that_do_not_fit(repeats):
+    with pytest.raises(
+        errors.ArgumentError,
+        match="repeat: repeats must be one count from 0 up, or one for each of the 3 elements",
+    ):
+        gpubp.grad(lambda x: np.repeat(x, repeats).sum())(np.ones(3))
