@@ -45,7 +45,8 @@ def value_and_grad(
         recording = record(function, args, numbers, has_aux, "grad")
         if not recording.outputs:
             raise errors.DifferentiationError(
-                f"grad: {name_of(f)} must return one real scalar, got nothing; is its return missing?"
+                f"grad: {name_of(f)} must return one real scalar, got nothing; "
+                "is its return missing?"
             )
         if len(recording.outputs) != 1:
             raise errors.DifferentiationError(
