@@ -34,6 +34,7 @@ array([1., 1.])
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from gpubp import errors, rules, typing
@@ -51,6 +52,10 @@ from gpubp.transforms.jvp import jvp
 from gpubp.transforms.stop_gradient import stop_gradient
 from gpubp.transforms.vjp import linearize, vjp
 from gpubp.transforms.vmap import vmap
+
+# So that they can be imported from by the names that they go by here.
+sys.modules[f"{__name__}.special"] = special
+sys.modules[f"{__name__}.tree"] = tree
 
 if TYPE_CHECKING:
     from gpubp import data, inspect, losses, nn, optim, random, testing, train

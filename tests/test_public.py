@@ -36,6 +36,11 @@ def test_dir_lists_what_is_public():
         _ = gpubp.cli_
 
 
+def test_public_modules_can_be_imported_by_name():
+    for name in ("special", "tree", "nn"):
+        assert importlib.import_module(f"gpubp.{name}") is getattr(gpubp, name)
+
+
 def test_help_names_every_public_name():
     for_authors_of_rules = ["array_namespace", "rules"]
     assert [name for name in gpubp.__all__ if name not in gpubp.__doc__] == for_authors_of_rules

@@ -14,8 +14,8 @@ import gpubp
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_example_prints_what_its_comment_says() -> None:
-    (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("source", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_example_prints_what_its_comment_says(source: str) -> None:
     expected = re.search(r"print\(.*\)  # (.*)", source)
     assert expected is not None
     printed = io.StringIO()

@@ -40,7 +40,10 @@ class NumpyBackend(Backend):
     def dtype(self, dtype: Any) -> Any:
         """NumPy's dtype for any spelling that NumPy takes, Python's ``float`` among them."""
         found = super().dtype(dtype)
-        return None if found is None else self._np.dtype(found)
+        try:
+            return None if found is None else self._np.dtype(found)
+        except TypeError:  # no dtype at all: for the caller to refuse, who can name the argument
+            return found
 
     def to_numpy(self, x: Any) -> Any:
         return self.native(x)

@@ -19,7 +19,13 @@ T = TypeVar("T")
 
 
 def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
-    """Leaves and structure of ``tree``."""
+    """Leaves and structure of ``tree``.
+
+    Examples:
+        >>> leaves, treedef = flatten({"b": 2, "a": [1, None]})
+        >>> leaves, unflatten(treedef, [10, 20])
+        ([1, 2], {'b': 20, 'a': [10, None]})
+    """
     return optree.tree_flatten(tree, namespace=NAMESPACE)
 
 
@@ -35,7 +41,12 @@ def split(leaves: Sequence[Any], treedefs: Iterable[TreeDef]) -> tuple[Any, ...]
 
 
 def leaves(tree: Any) -> list[Any]:
-    """Leaves of ``tree`` in order."""
+    """Leaves of ``tree`` in order; the keys of a dict are sorted.
+
+    Examples:
+        >>> leaves({"b": 2, "a": [1, None]})
+        [1, 2]
+    """
     return optree.tree_leaves(tree, namespace=NAMESPACE)
 
 
@@ -45,7 +56,15 @@ def structure(tree: Any) -> TreeDef:
 
 
 def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
-    """Apply ``f`` leaf by leaf to trees of one structure."""
+    """Apply ``f`` leaf by leaf to trees of one structure.
+
+    Raises:
+        ValueError: if the structures differ.
+
+    Examples:
+        >>> map(lambda p, g: p - 0.1 * g, {"w": 1.0}, {"w": 5.0})
+        {'w': 0.5}
+    """
     return optree.tree_map(f, tree, *rest, namespace=NAMESPACE)
 
 
@@ -74,7 +93,15 @@ def broadcast_prefix(prefix: Any, tree: Any) -> list[Any]:
 
 
 def paths(tree: Any) -> list[str]:
-    """For each leaf of ``tree``, its path as one would write it, such as ``['w'][0]``."""
+    """For each leaf of ``tree``, its path as one would write it.
+
+    With ``leaves`` it gives the names and arrays that file formats want.
+
+    Examples:
+        >>> tree = {"w": [1.0, 2.0], "b": 3.0}
+        >>> dict(zip(paths(tree), leaves(tree), strict=True))
+        {"['b']": 3.0, "['w'][0]": 1.0, "['w'][1]": 2.0}
+    """
     accessors = optree.tree_accessors(tree, namespace=NAMESPACE)
     return [accessor.codify("") for accessor in accessors]
 

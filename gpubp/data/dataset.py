@@ -53,7 +53,10 @@ class Dataset:
     def labels(self) -> np.ndarray:
         """The labels, shape (examples,); DataError where the data set has none."""
         if self.y is None:
-            raise DataError(f"{self.source}: no labels for {self.x_name}")
+            raise DataError(
+                f"{self.source}: no labels for {self.x_name}; each example needs a whole number, "
+                f"its class, in {self.y_name}"
+            )
         return self.y
 
     @property

@@ -105,9 +105,14 @@ def _fault(path: Path, header: list[str] | None, skip: int, otherwise: str) -> D
                 for column, cell in enumerate(row):
                     number = _number(cell)
                     if number is None or not math.isfinite(number):
+                        remedy = ""
+                        if width == 1 and (";" in cell or "\t" in cell):
+                            remedy = "; separate the columns by commas"
+                        elif number is None and cell.strip():
+                            remedy = "; write classes and categories as whole numbers"
                         return DataError(
                             f"{path}: line {line}, {_name(header, column)}: "
-                            f"expected a finite number, got {cell.strip()!r}"
+                            f"expected a finite number, got {cell.strip()!r}{remedy}"
                         )
     except UnicodeDecodeError:
         return DataError(f"{path}: not a text file in UTF-8")

@@ -80,6 +80,9 @@ def _train(arguments: argparse.Namespace) -> int:
         if changes:
             save_config(training, folder)
         _introduce(console, training, folder)
+        if training.epochs_done >= training.config.epochs:
+            done = _count(training.epochs_done, "epoch")
+            console.print(f"nothing to do: {done} of training are done; raise --epochs to go on")
         with fitting_threads(training.state.model, training.config.batch_size):
             finished = continue_run(training, folder, Report(console), interrupt)
         if not finished:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 from itertools import count
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     if examples.y is not None:
         right = int(np.count_nonzero(predictions.label == examples.y))
         line += f"; {right / len(examples):.1%} ({right:,}) agree with the labels"
+        if test is None and trained.config.data in (
+            arguments.data,
+            os.path.abspath(arguments.data),
+        ):
+            line += "; most of these examples were trained on"
     print(line)
     return 0
 

@@ -107,6 +107,8 @@ def continue_run(run: Run, folder: Path, report: Report, interrupt: Interrupt) -
     a number; the folder then holds the epoch before.
     """
     config, task = run.config, run.task
+    if run.epochs_done >= config.epochs:
+        return True
     step = make_step(run.optimizer, config.label_smoothing)
     report.start(run.epochs_done, config.epochs, run.steps_per_epoch)
     try:

@@ -43,6 +43,11 @@ def value_and_grad(
         numbers = argument_numbers(argnums, len(args), "grad")
         function = with_keywords(f, kwargs)
         recording = record(function, args, numbers, has_aux, "grad")
+        if not recording.outputs:
+            raise errors.DifferentiationError(
+                f"grad: {name_of(f)} must return one real scalar, got nothing; "
+                "is its return missing?"
+            )
         if len(recording.outputs) != 1:
             raise errors.DifferentiationError(
                 f"grad: {name_of(f)} must return one real scalar, got the structure "

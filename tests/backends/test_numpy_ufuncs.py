@@ -83,7 +83,7 @@ NOT_SUPPORTED = " is not supported on traced arrays; "
         (lambda x: np.frexp(x), f"numpy.frexp{NOT_SUPPORTED}"),
         (
             scipy.special.dawsn,
-            "dawsn, a universal function that is not NumPy's, is not supported on ",
+            "dawsn, a universal function that is not NumPy's, is not",
         ),
         (
             lambda x: np.add(x, x, where=V > 0.5),

@@ -53,7 +53,7 @@ def test_npz_without_labels(tmp_path):
     np.savez(tmp_path / "a.npz", x=X)
     train, _ = data.load(tmp_path / "a.npz")
     assert train.y is None
-    with pytest.raises(DataError, match=r"a\.npz: no labels for array 'x'"):
+    with pytest.raises(DataError, match=r"a\.npz: no labels for array 'x'; .* in array 'y'"):
         _ = train.labels
 
 
@@ -146,7 +146,18 @@ def test_csv_without_labels(tmp_path):
         ("", "auto", "empty file"),
         ("\n\n", "auto", "empty file"),
         ("a,b\n", "auto", "no examples below the header"),
-        ("a,b\n1,x\n", "auto", "line 2, column 'b': expected a finite number, got 'x'"),
+        (
+            "a,b\n1,x\n",
+            "auto",
+            "line 2, column 'b': expected a finite number, got 'x'; write "
+            "classes and categories as whole numbers",
+        ),
+        (
+            "a;b\n1;2\n",
+            "auto",
+            "line 2, column 'a;b': expected a finite number, got '1;2'; "
+            "separate the columns by commas",
+        ),
         ("1,2\n3,\n", "auto", "line 2, column 1: expected a finite number, got ''"),
         ("1,x\n3,4\n", "auto", "line 1, column 1: expected a finite number, got 'x'"),
         ("a,b\n\n1,2\nnan,4\n", "auto", "line 4, column 'a': expected a finite number, got 'nan'"),

@@ -195,6 +195,11 @@ def test_normal_quantile_to_seven_digits():
             "uniform: shape must be an integer or a tuple of in",
         ),
         (
+            lambda k: uniform(k, 3, 1.5),
+            TypeError,
+            "uniform: dtype must be float32 or float64, given 1.5",
+        ),
+        (
             lambda k: uniform(k, 3, "int32"),
             TypeError,
             "uniform: dtype must be float32 or float64, given .*int32.*Remedy: draw float32",

@@ -281,6 +281,7 @@ def test_resume_with_more_epochs(blobs, train, gpubp):
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
     status, out, _ = gpubp("train", "--resume", "parts")
     assert (status, "test accuracy" in out) == (0, True)
+    assert "nothing to do: 4 epochs of training are done; raise --epochs to go on" in out
     assert without_times("whole") == without_times("parts")
 
 

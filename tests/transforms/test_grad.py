@@ -151,6 +151,11 @@ def test_what_is_no_function_is_refused_at_once(transformation):
         transformation(X)
 
 
+def test_a_missing_return_is_called_that():
+    with pytest.raises(TypeError, match="is its return missing"):
+        gpubp.grad(lambda x: None)(X)
+
+
 def test_a_leaf_that_is_no_array_says_what_to_do():
     @dataclasses.dataclass
     class Unregistered:

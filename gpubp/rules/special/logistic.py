@@ -45,6 +45,11 @@ def largest_finite(x: Any, axis: Any) -> Any:
     """The maximum along ``axis``, kept as a length-1 axis; 0 where it is infinite.
 
     A constant to every derivative: the shift that it is used for cancels.
+
+    >>> import numpy as np
+    >>> largest_finite(np.asarray([[1.0, 3.0], [-np.inf, -np.inf]]), -1)
+    array([[3.],
+           [0.]])
     """
     top = FUNCTIONS["max"](PRIMITIVES["stop_gradient"](x), axis=axis, keepdims=True)
     return where(isfinite(top), top, 0.0)
