@@ -11,7 +11,7 @@ from typing import Any
 from gpubp.rules.elementwise import abs, exp, log1p, multiply_no_nan, sqrt, where
 from gpubp.rules.special.gamma import betaln
 from gpubp.rules.special.incomplete import (
-    _beta_by_a,
+    beta_by_a,
     betainc,
     betaincc,
     betainccinv,
@@ -151,6 +151,6 @@ def _student_density(df: Any, t: Any) -> Any:
 def _student_by_df(df: Any, t: Any) -> Any:
     """By the chain rule on betainc(df / 2, 1 / 2, df / (df + t^2)) / 2, the mass of a tail."""
     half, total = 0.5 * df, df + t * t
-    inner = _beta_by_a(half, 0.5 + 0 * half, df / total, t * t / total)
+    inner = beta_by_a(half, 0.5 + 0 * half, df / total, t * t / total)
     outer = _student_density(df, t) * abs(t) / df
     return where(t < 0, 1.0, -1.0 + 0 * t) * (0.25 * inner + 0.5 * outer)

@@ -25,6 +25,7 @@ class Special(Elementwise):
 
     def __init__(self, name: str, *partials: Any, **kwargs: Any) -> None:
         super().__init__(f"special.{name}", *partials, **kwargs)
+        self.__doc__ = f"``scipy.special.{name}``, element by element."
 
     def lower(self, backend: Backend) -> Callable[..., Any]:
         name = self.name.partition(".")[2]
