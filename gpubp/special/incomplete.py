@@ -10,10 +10,10 @@ from typing import Any
 
 from gpubp.core.registry import FUNCTIONS
 from gpubp.rules.elementwise import exp, log, log1p, maximum, minimum, multiply_no_nan, sqrt, where
-from gpubp.rules.special.gamma import betaln, gammaln, psi
-from gpubp.rules.special.information import xlog1py, xlogy
-from gpubp.rules.special.quadrature import half_line
-from gpubp.rules.special.row import Special
+from gpubp.special.gammas import betaln, gammaln, psi
+from gpubp.special.information import xlog1py, xlogy
+from gpubp.special.quadrature import half_line
+from gpubp.special.row import Special
 
 # fmt: off
 betainc = Special(
