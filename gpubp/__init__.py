@@ -37,12 +37,11 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gpubp import errors, rules, typing
+from gpubp import errors, rules, special, typing
 from gpubp.core import tree
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
 from gpubp.core.namespace import array_namespace
-from gpubp.rules import special
 from gpubp.transforms.checkpoint import checkpoint
 from gpubp.transforms.custom import custom_jvp, custom_vjp
 from gpubp.transforms.grad import grad, value_and_grad

@@ -11,7 +11,7 @@ from gpubp.losses.reduction import (
     normalise_axis,
     reduce,
 )
-from gpubp.rules.special import largest_finite
+from gpubp.special.logistic import largest_finite
 from gpubp.typing import Array
 
 

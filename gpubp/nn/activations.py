@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 from gpubp.core import array_namespace
-from gpubp.rules.special import erfc, expit, largest_finite, log1pexp
+from gpubp.special.error import erfc
+from gpubp.special.logistic import expit, largest_finite, log1pexp
 from gpubp.typing import Array
 
 __all__ = [

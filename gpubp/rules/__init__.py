@@ -13,7 +13,6 @@ from gpubp.rules import (
     linear_algebra,
     manipulation,
     searching,
-    special,
     statistical,
 )
 from gpubp.rules.elementwise import divide_no_nan, multiply_no_nan
@@ -30,6 +29,5 @@ __all__ = [
     "manipulation",
     "multiply_no_nan",
     "searching",
-    "special",
     "statistical",
 ]

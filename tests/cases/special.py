@@ -1,4 +1,4 @@
-"""The functions of `scipy.special`, section by section as they stand in `gpubp/rules/special`."""
+"""The functions of `scipy.special`, section by section as they stand in `gpubp/special`."""
 
 from __future__ import annotations
 

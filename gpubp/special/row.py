@@ -25,6 +25,7 @@ class Special(Elementwise):
 
     def __init__(self, name: str, *partials: Any, **kwargs: Any) -> None:
         super().__init__(f"special.{name}", *partials, **kwargs)
+        self.__doc__ = f"``scipy.special.{name}``, element by element."
 
     def lower(self, backend: Backend) -> Callable[..., Any]:
         name = self.name.partition(".")[2]
@@ -83,7 +84,10 @@ def constant(name: str, argument: str) -> Callable[..., Any]:
 
 
 def composite(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: enter ``f``, made of other functions, which has their derivatives."""
+    """Decorator: enter ``f``, made of other functions, whose derivatives it has.
+
+    What is entered takes raw arrays beside traced ones.
+    """
 
     @functools.wraps(f)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -91,7 +95,8 @@ def composite(f: Callable[..., Any]) -> Callable[..., Any]:
             args = tuple(alike(args))
         return f(*args, **kwargs)
 
-    return extension("special")(call)
+    extension("special")(call)
+    return f
 
 
 def order(n: Any, x: Any) -> Any:

@@ -10,34 +10,34 @@ from typing import Any
 
 from gpubp.core.registry import FUNCTIONS
 from gpubp.rules.elementwise import exp, log, log1p, maximum, minimum, multiply_no_nan, sqrt, where
-from gpubp.rules.special.gamma import betaln, gammaln, psi
-from gpubp.rules.special.information import xlog1py, xlogy
-from gpubp.rules.special.quadrature import half_line
-from gpubp.rules.special.row import Special
+from gpubp.special.gammas import betaln, gammaln, psi
+from gpubp.special.information import xlog1py, xlogy
+from gpubp.special.quadrature import half_line
+from gpubp.special.row import Special
 
 # fmt: off
 betainc = Special(
     "betainc",
-    lambda t, a, b, x: t * _beta_by_a(a, b, x, 1 - x),
-    lambda t, a, b, x: -t * _beta_by_a(b, a, 1 - x, x),
+    lambda t, a, b, x: t * beta_by_a(a, b, x, 1 - x),
+    lambda t, a, b, x: -t * beta_by_a(b, a, 1 - x, x),
     lambda t, a, b, x: multiply_no_nan(t, exp(_log_beta_density(a, b, x))),
     arguments="abx")
 betaincc = Special(
     "betaincc",
-    lambda t, a, b, x: -t * _beta_by_a(a, b, x, 1 - x),
-    lambda t, a, b, x: t * _beta_by_a(b, a, 1 - x, x),
+    lambda t, a, b, x: -t * beta_by_a(a, b, x, 1 - x),
+    lambda t, a, b, x: t * beta_by_a(b, a, 1 - x, x),
     lambda t, a, b, x: multiply_no_nan(t, -exp(_log_beta_density(a, b, x))),
     arguments="abx")
 betaincinv = Special(
     "betaincinv",
-    lambda t, a, b, y: -_over_beta_density(t * _beta_by_a(a, b, y, 1 - y), a, b, y),
-    lambda t, a, b, y: _over_beta_density(t * _beta_by_a(b, a, 1 - y, y), a, b, y),
+    lambda t, a, b, y: -_over_beta_density(t * beta_by_a(a, b, y, 1 - y), a, b, y),
+    lambda t, a, b, y: _over_beta_density(t * beta_by_a(b, a, 1 - y, y), a, b, y),
     lambda t, a, b, y: _over_beta_density(t, a, b, y),
     arguments="abp")
 betainccinv = Special(
     "betainccinv",
-    lambda t, a, b, y: -_over_beta_density(t * _beta_by_a(a, b, y, 1 - y), a, b, y),
-    lambda t, a, b, y: _over_beta_density(t * _beta_by_a(b, a, 1 - y, y), a, b, y),
+    lambda t, a, b, y: -_over_beta_density(t * beta_by_a(a, b, y, 1 - y), a, b, y),
+    lambda t, a, b, y: _over_beta_density(t * beta_by_a(b, a, 1 - y, y), a, b, y),
     lambda t, a, b, y: -_over_beta_density(t, a, b, y),
     arguments="abp")
 gammainc = Special(
@@ -102,7 +102,7 @@ def _gamma_by_a(a: Any, x: Any) -> Any:
     return where(inside, -side * half_line(density, scale, reach), 0.0)
 
 
-def _beta_by_a(a: Any, b: Any, x: Any, complement: Any) -> Any:
+def beta_by_a(a: Any, b: Any, x: Any, complement: Any) -> Any:
     """d betainc(a, b, x) / da, where ``complement`` is 1 - x.
 
     The mean of log(u) - psi(a) + psi(a + b) over u < x, or minus that over u > x: on the side of

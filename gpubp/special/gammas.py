@@ -7,8 +7,8 @@ from typing import Any
 
 from gpubp.core.abstract import SCALARS
 from gpubp.rules.elementwise import cos, multiply_no_nan, sin, where
-from gpubp.rules.special.row import Special, composite, order
-from gpubp.rules.special.zeta import zeta
+from gpubp.special.hurwitz import zeta
+from gpubp.special.row import Special, composite, order
 
 # fmt: off
 beta = Special(
@@ -47,7 +47,12 @@ def _rgamma_slope(x: Any, y: Any) -> Any:
 
 @composite
 def digamma(x: Any) -> Any:
-    """The derivative of :func:`gammaln`; another name of ``psi``."""
+    """The derivative of :func:`gammaln`; another name of ``psi``.
+
+    >>> import numpy as np
+    >>> round(float(digamma(np.asarray(1.0))), 6)
+    -0.577216
+    """
     return psi(x)
 
 
@@ -56,6 +61,10 @@ def polygamma(n: Any, x: Any) -> Any:
     """The derivative of ``psi`` of order ``n``, a whole number or an array of them.
 
     As (-1)^(n + 1) n! zeta(n + 1, x), whose derivative by ``x`` is that of order ``n + 1``.
+
+    >>> import numpy as np
+    >>> round(float(polygamma(1, np.asarray(1.0))), 6)
+    1.644934
     """
     if type(n) in SCALARS:
         return psi(x) if n == 0 else math.factorial(int(n)) * (-1.0) ** (n + 1) * zeta(n + 1.0, x)
@@ -67,7 +76,12 @@ def polygamma(n: Any, x: Any) -> Any:
 
 @composite
 def multigammaln(a: Any, d: int) -> Any:
-    """Log of the multivariate gamma function of dimension ``d``, for a > (d - 1) / 2."""
+    """Log of the multivariate gamma function of dimension ``d``, for a > (d - 1) / 2.
+
+    >>> import numpy as np
+    >>> round(float(multigammaln(np.asarray(2.0), 2)), 6)
+    0.451583
+    """
     d = int(d)
     total = gammaln(a) + d * (d - 1) / 4 * math.log(math.pi)
     for j in range(1, d):

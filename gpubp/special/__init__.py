@@ -1,4 +1,4 @@
-"""The functions of ``scipy.special``, by their names there, as ``xp.special``.
+"""The functions of ``scipy.special``, by their names there, as ``xp.special`` and here.
 
 SciPy calls them under ``SCIPY_ARRAY_API=1``: ``scipy.special.erf(x)`` of a traced ``x`` is
 ``xp.special.erf(x)``. The values are the library's own (SciPy's, CuPy's, PyTorch's), else the
@@ -12,36 +12,39 @@ Derivatives by ``a`` and ``b`` of the incomplete gamma and beta functions, and b
 freedom of the distributions made of them, are integrals, computed at 112 nodes for each element.
 """
 
-from gpubp.rules.special import (
+from __future__ import annotations
+
+from typing import Any
+
+from gpubp.core.registry import FUNCTIONS
+from gpubp.special import (  # noqa: F401  each enters its functions
     bessel,
     distributions,
     elementary,
     error,
-    gamma,
+    gammas,
+    hurwitz,
     incomplete,
     information,
     integrals,
     logistic,
-    zeta,
 )
-from gpubp.rules.special.error import erf, erfc
-from gpubp.rules.special.logistic import expit, largest_finite, log1pexp, logsumexp
+from gpubp.special.logistic import log1pexp
+
+_PREFIX = "special."
 
 __all__ = [
-    "bessel",
-    "distributions",
-    "elementary",
-    "erf",
-    "erfc",
-    "error",
-    "expit",
-    "gamma",
-    "incomplete",
-    "information",
-    "integrals",
-    "largest_finite",
     "log1pexp",
-    "logistic",
-    "logsumexp",
-    "zeta",
+    *sorted(name.removeprefix(_PREFIX) for name in FUNCTIONS if name.startswith(_PREFIX)),
 ]
+
+
+def __getattr__(name: str) -> Any:
+    found = FUNCTIONS.get(_PREFIX + name)
+    if found is None:
+        raise AttributeError(f"gpubp.special has no function {name!r}")
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,7 +8,7 @@ from gpubp.core.primitive import PRIMITIVES
 from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import normalize_axes
 from gpubp.rules.elementwise import divide_no_nan, exp, isfinite, log, where
-from gpubp.rules.special.row import Special, composite
+from gpubp.special.row import Special, composite
 
 
 def _expit(xp: Any, x: Any) -> Any:

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from gpubp.rules.elementwise import abs, exp, multiply_no_nan, sign, where
-from gpubp.rules.special.row import Special, constant, polynomial
+from gpubp.special.row import Special, constant, polynomial
 
 # fmt: off
 i0 = Special("i0", lambda t, x: multiply_no_nan(t, i1(x)))

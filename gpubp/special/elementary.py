@@ -16,7 +16,7 @@ from gpubp.rules.elementwise import (
     sin,
     where,
 )
-from gpubp.rules.special.row import Special, polynomial
+from gpubp.special.row import Special, polynomial
 
 _DEGREE = math.pi / 180
 

@@ -15,7 +15,7 @@ from gpubp.rules.elementwise import (
     sqrt,
     where,
 )
-from gpubp.rules.special.row import Special
+from gpubp.special.row import Special
 
 # fmt: off
 entr = Special(

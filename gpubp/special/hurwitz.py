@@ -8,7 +8,7 @@ from typing import Any
 from gpubp.core.namespace import namespace_of
 from gpubp.core.registry import FUNCTIONS
 from gpubp.rules.elementwise import exp, log, multiply_no_nan
-from gpubp.rules.special.row import Special, composite
+from gpubp.special.row import Special, composite
 
 # fmt: off
 hurwitz = Special(
@@ -22,7 +22,12 @@ zetac = Special("zetac", lambda t, x: t * _by_exponent(x, x * 0 + 1))
 
 @composite
 def zeta(x: Any, q: Any = None) -> Any:
-    """The sum of (k + q)^-x over k = 0, 1, ...; with ``q`` left out, Riemann's (q = 1)."""
+    """The sum of (k + q)^-x over k = 0, 1, ...; with ``q`` left out, Riemann's (q = 1).
+
+    >>> import numpy as np
+    >>> round(float(zeta(np.asarray(2.0))), 6)
+    1.644934
+    """
     return hurwitz(x, 1.0 if q is None else q)
 
 

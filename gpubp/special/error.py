@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from gpubp.rules.elementwise import divide_no_nan, exp, multiply_no_nan, where
-from gpubp.rules.special.error_values import erf_values, erfc_values
-from gpubp.rules.special.row import Special, polynomial
+from gpubp.special.error_values import erf_values, erfc_values
+from gpubp.special.row import Special, polynomial
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)

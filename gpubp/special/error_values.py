@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpubp.rules.special.row import polynomial
+from gpubp.special.row import polynomial
 from gpubp.typing import Array
 
 # The error function by the rational approximations of S. L. Moshier's Cephes library (ndtr.c),

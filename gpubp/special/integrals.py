@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from gpubp.rules.elementwise import abs, divide_no_nan, exp, log, maximum, multiply_no_nan, where
-from gpubp.rules.special.row import Special, constant, polynomial
+from gpubp.special.row import Special, constant, polynomial
 
 # fmt: off
 ellipe = Special("ellipe", lambda t, x, y: t * _ellipe_slope(x, y))
