@@ -338,7 +338,8 @@ def _discrete_value(x: Array, operation: str) -> Any:
 def _conversion_error(operation: str) -> errors.ConversionError:
     return errors.ConversionError(
         f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; "
-        "stay with functions of xp = x.__array_namespace__(), or return the value with has_aux=True"
+        "stay with functions of xp = x.__array_namespace__(), return the value with has_aux=True, "
+        "or give the call that needs it a rule of its own: gpubp.custom_jvp, gpubp.custom_vjp"
     )
 
 

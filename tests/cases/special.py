@@ -60,7 +60,9 @@ def ordered(name: str, *orders: float, domain: Callable[..., Draw] = positive) -
         return lambda xp, x: of(name)(xp, n, x)
 
     cases = [case(f"order {n}", at(n), domain(2, 3)) for n in orders]
-    whole = [case("orders", lambda xp, x: of(name)(xp, xp.astype(xp.floor(x), x.dtype), x), domain(3))]
+    whole = [
+        case("orders", lambda xp, x: of(name)(xp, xp.astype(xp.floor(x), x.dtype), x), domain(3))
+    ]
     return row(f"special.{name}", *cases, *whole, filled=FILLED)
 
 
