@@ -37,6 +37,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from gpubp import errors, rules, typing
+from gpubp.catalogue import support
 from gpubp.core import tree
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
@@ -84,6 +85,7 @@ __all__ = [
     "rules",
     "special",
     "stop_gradient",
+    "support",
     "testing",
     "train",
     "tree",
