@@ -6,11 +6,8 @@ nobody edits it by hand.
 
 from __future__ import annotations
 
-import difflib
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, overload
 
 from gpubp.errors import UnsupportedFunctionError
@@ -33,7 +30,8 @@ class Support:
             ``"second"`` for the second derivative): ``"yes"``; ``"partly"`` or ``"no"`` where the
             library itself lacks some of the tested calls or all; ``"none"`` where it does not
             apply: no floating-point argument, or under vmap a shape that depends on values.
-        lacks: by backend, the tested calls that the library itself lacks.
+        lacks: by backend, the tested calls that the library itself lacks, or that the device it
+            was tried on (see :attr:`Catalogue.libraries`) can't run.
     """
 
     name: str
@@ -76,6 +74,9 @@ class Catalogue(dict[str, Support]):
 
 @cache
 def _read() -> Catalogue:
+    import json  # these three take longer than the rest of this file, which importing gpubp runs
+    from importlib import resources
+
     text = resources.files("gpubp").joinpath("support.json").read_text(encoding="utf-8")
     content = json.loads(text)
     found = Catalogue()
@@ -118,6 +119,8 @@ def support(name: str | None = None) -> Catalogue | Support:
     if name is None:
         return everything
     if name not in everything:
+        import difflib
+
         near = difflib.get_close_matches(name, everything, n=3)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise UnsupportedFunctionError(f"support: no function {name!r} is supported{hint}")
