@@ -38,6 +38,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gpubp import errors, rules, special, typing
+from gpubp.catalogue import support
 from gpubp.core import tree
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
@@ -52,9 +53,7 @@ from gpubp.transforms.stop_gradient import stop_gradient
 from gpubp.transforms.vjp import linearize, vjp
 from gpubp.transforms.vmap import vmap
 
-# So that they can be imported from by the names that they go by here.
-sys.modules[f"{__name__}.special"] = special
-sys.modules[f"{__name__}.tree"] = tree
+sys.modules[f"{__name__}.tree"] = tree  # so that one can import from it by that name
 
 if TYPE_CHECKING:
     from gpubp import data, inspect, losses, nn, optim, random, testing, train
@@ -88,6 +87,7 @@ __all__ = [
     "rules",
     "special",
     "stop_gradient",
+    "support",
     "testing",
     "train",
     "tree",

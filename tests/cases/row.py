@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,6 +50,20 @@ class Row:
 
     name: str
     cases: tuple[Case, ...]
+
+    def digest(self) -> str:
+        """Changes with what is tried: a catalogue made from another row shows by it."""
+        cases = [
+            (c.label, c.real, c.complex, c.vmap, _elsewhere(c.lacking), _elsewhere(c.filled))
+            for c in self.cases
+        ]
+        draws = [[(d.shape, d.kind, d.batched) for d in c.draws] for c in self.cases]
+        return hashlib.sha256(repr((cases, draws)).encode()).hexdigest()[:12]
+
+
+def _elsewhere(libraries: tuple[str, ...]) -> tuple[str, ...]:
+    """Those but CuPy, of which a real device can do what an emulated one can't."""
+    return tuple(name for name in libraries if name != "cupy")
 
 
 Entry = Callable[..., Case]  # a case that waits for its row's name and flags
