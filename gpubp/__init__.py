@@ -11,6 +11,7 @@ A transformation takes a function of arrays and returns another; they nest in an
     custom_jvp, custom_vjp         derivatives of one's own
     implicit_root                  derivatives of a solution, past its solver
     stop_gradient                  none
+    support                        what works where: function by transformation by library
 
 Arguments and results are trees: arrays in dicts, lists, tuples, named tuples, modules of
 ``gpubp.nn``, and dataclasses given to ``gpubp.tree.register``. An argument to differentiate holds
