@@ -6,12 +6,15 @@ from gpubp.core.namespace import CREATION, FUNCTIONS
 from gpubp.core.primitive import PRIMITIVES, Primitive
 from on_cases import NUMPY, arguments, cotangents, function, tangents
 
-# What takes no array to differentiate, with the tests that it has instead.
+# What has no row: it takes no array to differentiate, or is a layer's; its own tests.
 ELSEWHERE = {
     "__array_namespace_info__": "tests/core/test_namespace.py",
+    "fold": "tests/nn/test_windows.py",
     "from_dlpack": "tests/core/test_namespace.py",
+    "random_bits": "tests/random/test_philox.py",
     "stop_gradient": "tests/transforms/test_custom.py",
     "to_device": "tests/core/test_to_device.py",
+    "unfold": "tests/nn/test_windows.py",
 }
 
 
