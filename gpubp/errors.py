@@ -106,12 +106,19 @@ class DivergedError(GpubpError, ArithmeticError):
 
 
 def user_line() -> str:
-    """Where the caller outside this library and its peers in array plumbing stands."""
+    """The user's own line, and after it that of an installed library which the call went through.
+
+    This library and its peers in array plumbing are passed over.
+    """
+    library = ""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         root = module.split(".")[0]
+        line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         if not (root.startswith("gpubp") or root in ("array_api_compat", "optree", "contextlib")):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            if "-packages" not in frame.f_code.co_filename:  # site-packages, dist-packages
+                return f"{line}, inside {library}" if library else line
+            library = library or f"{module} (line {frame.f_lineno})"
         frame = frame.f_back
-    return "<unknown line>"
+    return library or "<unknown line>"

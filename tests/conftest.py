@@ -10,6 +10,7 @@ import pytest
 import blas_threads  # noqa: F401  first of all, before anything imports NumPy
 import cuda_device  # first: the emulated device must be there before anything imports CuPy
 import libraries
+import scipy_arrays  # noqa: F401  before anything imports SciPy
 
 hypothesis.settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=30, database=None

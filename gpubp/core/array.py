@@ -350,7 +350,8 @@ def _conversion_error(operation: str) -> errors.ConversionError:
     return errors.ConversionError(
         f"{operation} of a traced array at {errors.user_line()}: the derivative would be lost; "
         "stay with functions of xp = x.__array_namespace__() (xp.stack makes an array of values, "
-        "xp.zeros one to write them into), or return the value with has_aux=True"
+        "xp.zeros one to write them into), return the value with has_aux=True, or give the call "
+        "that needs it a rule of its own: gpubp.custom_jvp, gpubp.custom_vjp"
     )
 
 

@@ -1,0 +1,148 @@
+"""scipy.integrate, differentiate, optimize.elementwise, interpolate, spatial, ndimage, cluster, linalg."""
+
+import numpy as np
+from scipy import integrate, interpolate, linalg, ndimage, spatial
+from scipy.cluster import hierarchy, vq
+from scipy.differentiate import derivative
+from scipy.optimize import elementwise, rosen, rosen_der
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from thirdparty.call import ASARRAY, M, S, U, V, W, call, like
+
+VECTOR = np.asarray([0.3, -0.5, 1.1])
+QUATERNION = np.asarray([0.2, -0.4, 0.5, 0.7])
+T = np.linspace(0.0, 1.0, 12)
+
+ROWS = [
+    call(integrate.trapezoid, S),
+    call(integrate.simpson, S),
+    call(integrate.cumulative_trapezoid, S),
+    call(integrate.cumulative_simpson, S),
+    call(lambda y: integrate.romb(y), S[:9], name="romb"),
+    call(lambda y: integrate.trapezoid(y, x=T), S, name="trapezoid, x"),
+    call(lambda y, x: integrate.simpson(y, x=x), S, T, name="simpson, x"),
+    call(lambda a: integrate.fixed_quad(lambda t: a * t**2, 0.0, 1.0)[0], V[:1], name="fixed_quad"),
+    call(
+        lambda a: integrate.tanhsinh(lambda t, a: a * t**2, 0.0 * a, 1 + 0 * a, args=(a,)).integral,
+        V,
+        name="tanhsinh",
+    ),
+    call(
+        lambda a: integrate.cubature(lambda t: t[:, 0] ** 2, a[:1], a[1:2]).estimate,
+        V,
+        name="cubature",
+    ),
+    call(
+        lambda a: elementwise.find_root(lambda t, a: t * t - a, (0 * a, 3 + 0 * a), args=(a,)).x,
+        V,
+        name="find_root",
+    ),
+    call(
+        lambda a: (
+            elementwise.find_minimum(
+                lambda t, a: (t - a) ** 2, (a - 2, a + 0.3, a + 2), args=(a,)
+            ).f_x
+        ),
+        V,
+        name="find_minimum",
+    ),
+    call(
+        lambda a: elementwise.bracket_root(
+            lambda t, a: t * t - a, 0 * a, 3 + 0 * a, args=(a,)
+        ).bracket[1],
+        V,
+        name="bracket_root",
+    ),
+    call(lambda a: derivative(lambda t: t**3, a).df, V, name="derivative"),
+    call(rosen, V),
+    call(rosen_der, V),
+    call(lambda q: Rotation.from_quat(q).as_matrix(), QUATERNION, name="Rotation.as_matrix"),
+    call(lambda q: Rotation.from_quat(q).as_rotvec(), QUATERNION, name="Rotation.as_rotvec"),
+    call(lambda q: Rotation.from_quat(q).as_mrp(), QUATERNION, name="Rotation.as_mrp"),
+    call(lambda q: Rotation.from_quat(q).as_euler("xyz"), QUATERNION, name="Rotation.as_euler"),
+    call(lambda v: Rotation.from_rotvec(v).as_quat(), VECTOR, name="Rotation.from_rotvec"),
+    call(lambda v: Rotation.from_mrp(v).as_matrix(), VECTOR, name="Rotation.from_mrp"),
+    call(lambda v: Rotation.from_euler("xyz", v).as_matrix(), VECTOR, name="Rotation.from_euler"),
+    call(lambda v, w: Rotation.from_rotvec(v).apply(w), VECTOR, VECTOR + 1, name="Rotation.apply"),
+    call(
+        lambda q: Rotation.from_matrix(Rotation.from_quat(q).as_matrix()).as_rotvec(),
+        QUATERNION,
+        name="Rotation.from_matrix",
+    ),
+    call(lambda v: (Rotation.from_rotvec(v) ** 0.4).as_quat(), VECTOR, name="Rotation ** p"),
+    call(lambda v: Rotation.from_rotvec(v).magnitude(), VECTOR, name="Rotation.magnitude"),
+    call(
+        lambda v, w: (Rotation.from_rotvec(v) * Rotation.from_rotvec(w)).as_quat(),
+        VECTOR,
+        VECTOR + 1,
+        name="Rotation * Rotation",
+    ),
+    call(lambda v: Rotation.from_rotvec(v).inv().as_rotvec(), VECTOR, name="Rotation.inv"),
+    call(
+        lambda t: RigidTransform.from_translation(t).as_matrix(),
+        VECTOR,
+        name="RigidTransform.from_translation",
+    ),
+    call(
+        lambda t: RigidTransform.from_translation(t).apply(t), VECTOR, name="RigidTransform.apply"
+    ),
+    call(
+        lambda v: RigidTransform.from_exp_coords(v).as_matrix(),
+        np.asarray([0.1, 0.2, -0.3, 1.0, 0.4, 0.2]),
+        name="RigidTransform.from_exp_coords",
+    ),
+    call(lambda x, y: spatial.distance.cdist(x, y), M, M[:2] + 1, name="cdist"),
+    call(lambda x, y: spatial.distance.euclidean(x, y), V, W, name="euclidean"),
+    call(lambda x: ndimage.gaussian_filter(x, 1.0), M, name="gaussian_filter"),
+    call(lambda x: ndimage.convolve1d(x, like(x, [1.0, 2.0, 1.0])), S, name="convolve1d"),
+    call(lambda x: ndimage.sum_labels(x), M, name="sum_labels"),
+    call(lambda x: vq.whiten(x), M, name="whiten"),
+    call(lambda x: vq.vq(x, like(x, M[:2]))[1], M + 0.2, name="vq"),
+    call(lambda x: vq.kmeans2(x, like(x, M[:2]), minit="matrix")[0], M, name="kmeans2"),
+    call(lambda x: hierarchy.linkage(x), M, name="linkage"),
+    call(lambda x: interpolate.CubicSpline(like(x, T), x)(like(x, U)), S, name="CubicSpline"),
+    call(
+        lambda x: interpolate.make_interp_spline(like(x, T), x)(like(x, U)),
+        S,
+        name="make_interp_spline",
+    ),
+    call(
+        lambda x: interpolate.BSpline(like(x, np.arange(10.0)), x[:6], 3)(like(x, U + 3)),
+        S,
+        name="BSpline",
+    ),
+    call(
+        lambda x: interpolate.PPoly(x.reshape((2, 6)), like(x, np.linspace(0.0, 1.0, 7)))(
+            like(x, U)
+        ),
+        S,
+        name="PPoly",
+    ),
+    call(
+        lambda x: interpolate.RegularGridInterpolator((like(x, T),), x)(like(x, U)),
+        S,
+        name="RegularGridInterpolator",
+    ),
+    call(lambda x: interpolate.AAA(like(x, T), x)(like(x, U)), S, name="AAA"),
+    call(lambda x: linalg.expm(x), M[:, :3], name="expm"),
+]
+
+LIMITS = {
+    "simpson": ASARRAY,
+    "simpson, x": ASARRAY,
+    "cdist": ASARRAY,
+    "euclidean": ASARRAY,
+    "gaussian_filter": ASARRAY,
+    "convolve1d": ASARRAY,
+    "sum_labels": ASARRAY,
+    "vq": ASARRAY,
+    "kmeans2": ASARRAY,
+    "linkage": ASARRAY,
+    "CubicSpline": ASARRAY,
+    "make_interp_spline": ASARRAY,
+    "BSpline": ASARRAY,
+    "PPoly": ASARRAY,
+    "RegularGridInterpolator": ASARRAY,
+    "AAA": ASARRAY,
+    "expm": ASARRAY,
+}
