@@ -1,4 +1,4 @@
-"""scipy.integrate, differentiate, optimize.elementwise, interpolate, spatial, ndimage, cluster, linalg."""
+"""The rest of SciPy: integrate, differentiate, optimize, spatial, ndimage, cluster, interpolate."""
 
 import numpy as np
 from scipy import integrate, interpolate, linalg, ndimage, spatial
