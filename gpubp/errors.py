@@ -57,6 +57,10 @@ class ArgumentError(GpubpError, ValueError):
     """An argument's value is wrong."""
 
 
+class AxisError(ArgumentError, IndexError):
+    """An array has no such axis; the standard has IndexError for it, NumPy both."""
+
+
 class ShapeError(ArgumentError):
     """An array's shape does not fit; the message names the argument and the shapes."""
 

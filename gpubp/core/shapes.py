@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gpubp.errors import ArgumentError
+from gpubp.errors import ArgumentError, AxisError
 
 Shape = tuple[int, ...]
 
@@ -35,10 +35,10 @@ def normalize_axis(axis: int, ndim: int, name: str) -> int:
     """``axis`` counted from the front.
 
     Raises:
-        ArgumentError: if there is no such axis.
+        AxisError: if there is no such axis.
     """
     if not -ndim <= axis < ndim:
-        raise ArgumentError(f"{name}: axis {axis} is out of range for an array of {ndim} axes")
+        raise AxisError(f"{name}: axis {axis} is out of range for an array of {ndim} axes")
     return axis % ndim
 
 

@@ -172,3 +172,11 @@ def test_sums_of_small_integers_are_of_the_dtype_asked_for():
 def test_the_dlpack_device_is_no_secret():
     xp = namespace_of(X)
     assert xp.asarray(X).__dlpack_device__() == X.__dlpack_device__()
+
+
+@pytest.mark.parametrize("kind", [IndexError, ValueError])
+def test_an_axis_that_is_not_there_is_an_index_error_as_in_numpy(kind):
+    xp = namespace_of(X)
+    for f in (lambda x: xp.expand_dims(x, axis=3), lambda x: xp.sum(x, axis=1)):
+        with pytest.raises(kind, match="axis"):
+            f(xp.asarray(X))

@@ -107,3 +107,18 @@ LIMITS = {
     "sklearn.median_absolute_error": ASARRAY,
     "sklearn.d2_tweedie_score": FLOAT,
 }
+
+# Branches on values: no vmap.
+BRANCHES = {
+    "sklearn.euclidean_distances",
+    "sklearn.cosine_similarity",
+    "sklearn.linear_kernel",
+    "sklearn.polynomial_kernel",
+    "sklearn.rbf_kernel",
+    "sklearn.sigmoid_kernel",
+    "sklearn.paired_euclidean_distances",
+    "sklearn.paired_cosine_distances",
+    "sklearn.cosine_distances",
+    "sklearn.additive_chi2_kernel",
+    "sklearn.chi2_kernel",
+}

@@ -14,3 +14,5 @@ ROWS = [
 ]
 
 LIMITS = dict.fromkeys(["dct", "idct", "dst", "idst", "dctn", "dstn"], ASARRAY)
+
+BRANCHES: set[str] = set()

@@ -146,3 +146,13 @@ LIMITS = {
     "AAA": ASARRAY,
     "expm": ASARRAY,
 }
+
+# Branches on values: no vmap.
+BRANCHES = {
+    "tanhsinh",
+    "cubature",
+    "find_root",
+    "find_minimum",
+    "bracket_root",
+    "derivative",
+}

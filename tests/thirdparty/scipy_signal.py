@@ -89,3 +89,10 @@ LIMITS = {
     "sweep_poly": "numpy.polyint",
     "group_delay": "numpy.convolve",
 }
+
+# Branches on values: no vmap.
+BRANCHES = {
+    "convolve, fft",
+    "tf2zpk",
+    "lp2lp",
+}

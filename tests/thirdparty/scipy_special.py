@@ -34,3 +34,5 @@ ROWS = [
 ]
 
 LIMITS: dict[str, str] = {}
+
+BRANCHES: set[str] = set()

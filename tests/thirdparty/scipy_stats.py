@@ -104,3 +104,16 @@ LIMITS = {
     "wasserstein_distance": ASARRAY,
     "spearmanr": "numpy.apply_along_axis",
 }
+
+# Branches on values: no vmap.
+BRANCHES = {
+    "hmean",
+    "iqr",
+    "pmean",
+    "quantile",
+    "kruskal",
+    "levene",
+    "fligner",
+    "false_discovery_control",
+    "rankdata",
+}

@@ -1,8 +1,9 @@
 """Functions that nobody wrote for gpubp: derivatives in both modes, or the reason why not.
 
 A call without derivatives is an entry of its module's ``LIMITS``: what the library does with the
-array there. Such a call must fail with an error that says so, so that the table stays true when a
-new release of the library changes it.
+array there. One without vmap is in ``BRANCHES``: the library asks for a value, which a batch does
+not have. Such calls must fail with an error that says so, so that the table stays true when a new
+release of the library changes it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from thirdparty import others, scipy_fft, scipy_numeric, scipy_signal, scipy_spe
 
 MODULES = (scipy_special, scipy_stats, scipy_signal, scipy_fft, scipy_numeric, others)
 EVERY = [
-    pytest.param(row, module.LIMITS.get(row.name), id=f"{module.__name__}-{row.name}")
+    pytest.param(row, module, id=f"{module.__name__}-{row.name}")
     for module in MODULES
     for row in module.ROWS
 ]
@@ -49,9 +50,19 @@ def scalar(row, weights):
     return f
 
 
-@pytest.mark.parametrize(("row", "limit"), EVERY)
+def differences(f, args, directions):
+    """Central differences of ``f``, one array or a tuple of them."""
+    ahead = f(*[a + STEP * d for a, d in zip(args, directions, strict=True)])
+    behind = f(*[a - STEP * d for a, d in zip(args, directions, strict=True)])
+    if isinstance(ahead, tuple):
+        return tuple((a - b) / (2 * STEP) for a, b in zip(ahead, behind, strict=True))
+    return (ahead - behind) / (2 * STEP)
+
+
+@pytest.mark.parametrize(("row", "module"), EVERY)
 @pytest.mark.filterwarnings("ignore")
-def test_call(row, limit):
+def test_call(row, module):
+    limit = module.LIMITS.get(row.name)
     rng = np.random.default_rng(0)
     directions = tuple(rng.standard_normal(a.shape) for a in row.args)
     shapes = [np.shape(y) for y in arrays(row.f(*[a.copy() for a in row.args]))]
@@ -68,9 +79,18 @@ def test_call(row, limit):
         return
     y, dy = gpubp.jvp(f, row.args, directions)
     np.testing.assert_allclose(y, f(*row.args), rtol=1e-9, atol=1e-12)
-    ahead = f(*[a + STEP * d for a, d in zip(row.args, directions, strict=True)])
-    behind = f(*[a - STEP * d for a, d in zip(row.args, directions, strict=True)])
-    np.testing.assert_allclose(dy, (ahead - behind) / (2 * STEP), rtol=1e-5, atol=1e-5)
-    gradients = gpubp.grad(f, argnums=tuple(range(len(row.args))))(*row.args)
-    found = sum(np.sum(g * d) for g, d in zip(gradients, directions, strict=True))
+    np.testing.assert_allclose(dy, differences(f, row.args, directions), rtol=1e-5, atol=1e-5)
+    gradient = gpubp.grad(f, argnums=tuple(range(len(row.args))))
+    found = sum(np.sum(g * d) for g, d in zip(gradient(*row.args), directions, strict=True))
     np.testing.assert_allclose(found, dy, rtol=1e-9, atol=1e-9)
+    _, second = gpubp.jvp(gradient, row.args, directions)
+    expected = differences(gradient, row.args, directions)
+    for one, other in zip(second, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    batch = [np.stack([a, 1.01 * a]) for a in row.args]
+    if row.name in module.BRANCHES:
+        with pytest.raises(gpubp.errors.UnknownValueError, match="batched by vmap"):
+            gpubp.vmap(f)(*batch)
+        return
+    each = [f(*row.args), f(*[1.01 * a for a in row.args])]
+    np.testing.assert_allclose(gpubp.vmap(f)(*batch), each, rtol=1e-9, atol=1e-9)
