@@ -3,8 +3,9 @@
     python ci/support.py [--all]
 
 Runs `tests/laws` on every library and writes `gpubp/support.json` with the page `gpubp/SUPPORT.md`.
-Rows that the catalogue has already are not run again, unless all are asked for. A row for which a
-law fails stays out, and the exit status says so; without one of the libraries nothing is written.
+Rows that the catalogue has already, from the same releases of the libraries, are not run again,
+unless all are asked for. A row for which a law fails stays out, and the exit status says so;
+without one of the libraries nothing is written.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def entry(row: Any, section: str, held: dict[tuple[str, str], set[str]]) -> dict
     kinds = {"real": any(c.real for c in row.cases), "complex": any(c.complex for c in row.cases)}
     return {
         "section": section,
-        "kind": "differentiable" if any(map(differentiable, row.cases)) else "constant",
+        "kind": kind(row),
         "dtypes": [kind for kind, tried in kinds.items() if tried],
         "backends": backends,
         "lacks": lacks,
@@ -98,7 +99,16 @@ def entry(row: Any, section: str, held: dict[tuple[str, str], set[str]]) -> dict
     }
 
 
-def differentiable(case: Any) -> bool:
+def kind(row: Any) -> str:
+    """Of real arguments where the row has them: `sign` has a derivative for complex ones only."""
+    tried = {dtype for case in row.cases for dtype in case.dtypes()}
+    moves = {d for d in tried if any(differentiable(c, d) for c in row.cases if d in c.dtypes())}
+    if not moves:
+        return "constant"
+    return "constant for real arguments" if "float64" in tried - moves else "differentiable"
+
+
+def differentiable(case: Any, dtype: str) -> bool:
     """Whether what the row's own function returned in this case moves with the arguments.
 
     Its results are looked at where the case calls it, because some cases go on with them: those of
@@ -115,11 +125,8 @@ def differentiable(case: Any) -> bool:
         out = case.call(_Watched(gpubp.array_namespace(*args), case.name, seen.append), *args)
         return [x for x in tree.leaves(seen or out) if isinstance(x, gpubp.Array)]
 
-    for dtype in case.dtypes():
-        ts = gpubp.jvp(results, arguments(case, NUMPY, dtype), tangents(case, NUMPY, dtype))[1]
-        if any(t is not None and np.any(t) for t in ts):
-            return True
-    return False
+    ts = gpubp.jvp(results, arguments(case, NUMPY, dtype), tangents(case, NUMPY, dtype))[1]
+    return any(t is not None and np.any(t) for t in ts)
 
 
 class _Watched:
@@ -210,17 +217,19 @@ def main() -> None:
     from cases import SECTIONS
 
     rows = {row.name: (row, s.__name__.split(".")[-1]) for s in SECTIONS for row in s.ROWS}
-    known = json.loads(FILE.read_text())["functions"] if FILE.exists() and not options.all else {}
-    stale = [n for n, (row, _) in rows.items() if known.get(n, {}).get("row") != row.digest()]
     if cuda_device.MISSING:
         sys.exit(f"the catalogue needs every library: {cuda_device.MISSING}")
+    libraries = {name: importlib.import_module(name).__version__ for name in BACKENDS.values()}
+    libraries["cupy"] += f" on {cuda_device.KIND}"
+    written = json.loads(FILE.read_text()) if FILE.exists() else {}
+    same = written.get("libraries") == libraries and not options.all
+    known = written["functions"] if same else {}
+    stale = [n for n, (row, _) in rows.items() if known.get(n, {}).get("row") != row.digest()]
     laws = Laws(stale)
     if stale:
         status = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/laws")], [laws])
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             sys.exit("nothing written: the laws could not be run")
-    libraries = {name: importlib.import_module(name).__version__ for name in BACKENDS.values()}
-    libraries["cupy"] += f" on {cuda_device.KIND}"
     functions = {
         name: entry(row, section, laws.held[name]) if name in laws.names else known[name]
         for name, (row, section) in rows.items()

@@ -22,9 +22,9 @@ class Support:
     Attributes:
         name: as in the standard; ``"linalg.inv"`` in an extension, ``"__add__"`` of an array.
         section: of the standard.
-        kind: ``"differentiable"``, or ``"constant"`` where the derivative is zero everywhere or
-            there is none: piecewise-constant functions, those of integers and truth values, those
-            that make arrays or answer about types.
+        kind: ``"differentiable"``, or ``"constant"`` (``"constant for real arguments"``) where
+            the derivative is zero everywhere or there is none: piecewise-constant functions, those
+            of integers and truth values, those that make arrays or answer about types.
         dtypes: what arguments it was tried with: ``"real"``, ``"complex"``, or both.
         backends: by name, then by transformation (``"value"``, ``"jvp"``, ``"vjp"``, ``"vmap"``,
             ``"second"`` for the second derivative): ``"yes"``; ``"partly"`` or ``"no"`` where the
