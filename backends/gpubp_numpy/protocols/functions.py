@@ -10,6 +10,7 @@ import numpy as np
 
 from gpubp.errors import UnsupportedFunctionError
 from gpubp_numpy.protocols import linalg, manipulation, reductions, selection
+from gpubp_numpy.protocols.einsum import einsum
 from gpubp_numpy.protocols.operands import unsupported
 from gpubp_numpy.protocols.ufuncs import supported
 
@@ -18,6 +19,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **manipulation.FUNCTIONS,
     **selection.FUNCTIONS,
     **linalg.FUNCTIONS,
+    np.einsum: einsum,
 }
 
 

@@ -34,7 +34,6 @@ _INSTEAD = {
     "apply_along_axis": "gpubp.vmap",
     "average": "numpy.mean, or numpy.sum of the products with the weights",
     "convolve": "gpubp.nn.Conv2d",
-    "einsum": "numpy.matmul, numpy.tensordot or numpy.vecdot",
     "logaddexp.reduce": "gpubp.special.logsumexp",
     "median": "numpy.sort and the element in the middle",
     "vectorize": "gpubp.vmap",
