@@ -8,7 +8,7 @@ from typing import Any
 from gpubp.core.namespace import array_namespace, namespace_of
 from gpubp.errors import ArgumentError
 from gpubp.random.arguments import check_key, checked_real, checked_shape, is_number
-from gpubp.random.philox import random_bits
+from gpubp.rules.philox import random_bits
 
 
 def uniform(

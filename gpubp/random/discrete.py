@@ -10,7 +10,7 @@ from gpubp.core.namespace import array_namespace, is_array, namespace_of
 from gpubp.errors import ArgumentError, ArgumentTypeError
 from gpubp.random.arguments import check_key, checked_real, checked_shape, is_number
 from gpubp.random.continuous import uniform
-from gpubp.random.philox import random_bits
+from gpubp.rules.philox import random_bits
 
 
 def bits(key: Any, shape: Any = (), nbits: int = 32) -> Any:

@@ -10,7 +10,7 @@ from gpubp.core.namespace import array_namespace, dtype_kind, is_array, namespac
 from gpubp.core.shapes import broadcast_shapes
 from gpubp.errors import ArgumentError, ArgumentTypeError
 from gpubp.random.arguments import check_key, checked_shape
-from gpubp.random.philox import random_bits
+from gpubp.rules.philox import random_bits
 
 # The streams of a key: the counter's last word. `random_bits` of a key alone is stream 0.
 _SPLIT, _FOLD_IN = 1, 2

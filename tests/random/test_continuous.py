@@ -105,7 +105,7 @@ def test_normal_is_accurate(dtype):
     """Against the same formula in double precision, from the same bits."""
     got = normal(key(4, "numpy"), (100_000,), dtype)
     nbits = {"float32": 31, "float64": 63}[dtype]
-    from gpubp.random.philox import random_bits
+    from gpubp.rules.philox import random_bits
 
     bits = random_bits(key(4, "numpy"), shape=(2, 50_000), nbits=nbits).astype(dtype)
     angle = (bits[1] * np.array(2 * math.pi * 2.0**-nbits, dtype)).astype(np.longdouble)

@@ -22,7 +22,7 @@ from gpubp.random import (
     split,
     uniform,
 )
-from gpubp.random.philox import random_bits
+from gpubp.rules.philox import random_bits
 
 # One row a function that promises identical results: a call with a key and the library.
 IDENTICAL = {

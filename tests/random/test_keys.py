@@ -11,7 +11,7 @@ import gpubp
 import libraries
 from gpubp import errors
 from gpubp.random import bits, fold_in, key, normal, randint, split
-from gpubp.random.philox import philox
+from gpubp.rules.philox import philox
 
 
 def test_key_holds_the_seeds_words(library, make_key):

@@ -15,7 +15,7 @@ import libraries
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.backend import backend_of, get_backend
 from gpubp.core.namespace import namespace_of
-from gpubp.random.philox import philox, random_bits
+from gpubp.rules.philox import philox, random_bits
 
 # Random123's kat_vectors, "philox4x32 10": counter, key, result.
 VECTORS = [

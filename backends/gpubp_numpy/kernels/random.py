@@ -1,4 +1,4 @@
-"""Philox4x32-10 on NumPy: see gpubp.random for what is computed.
+"""Philox4x32-10 on NumPy: see gpubp.rules.philox for what is computed.
 
 Words are kept in uint64, so that a product holds its high half, and blocks are taken a tile at a
 time, so that the six buffers of a tile (0.75 MiB) stay in the second-level cache.
@@ -7,15 +7,11 @@ time, so that the six buffers of a tile (0.75 MiB) stay in the second-level cach
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_MASK = 0xFFFFFFFF
-_ROUNDS = 10
+from gpubp.rules.philox import MASK, MULTIPLIERS, ROUNDS, WEYL, block, elements
+
 _TILE = 1 << 14
 # So many blocks take Python's integers (5 us each) no longer than 100 array operations (60 us).
 _FEW = 8
@@ -30,8 +26,8 @@ def random_bits(key: np.ndarray, shape: tuple[int, ...], nbits: int) -> np.ndarr
     out = np.empty((len(keys), blocks, per_block), np.int32 if nbits < 32 else np.int64)
     if len(keys) * blocks <= _FEW:
         for row, words in enumerate(keys.tolist()):
-            for block in range(blocks):
-                out[row, block] = _elements(_philox(block, *words), nbits)
+            for i in range(blocks):
+                out[row, i] = elements(block(i, *words), nbits)
     else:
         rows = max(1, _TILE // blocks)
         for row in range(0, len(keys), rows):
@@ -46,10 +42,10 @@ def fill(keys: np.ndarray, first: int, nbits: int, out: np.ndarray) -> None:
     words = keys.T.astype(np.uint64)[..., None]
     if rows == 1:  # without the axis of keys: NumPy takes 0-d operands by its fastest path
         words, out = words[:, 0, 0], out[0]
-    rounds = np.arange(_ROUNDS, dtype=np.uint64).reshape(-1, *(1,) * words.ndim)
-    weyl = np.array(_WEYL, np.uint64).reshape(2, *(1,) * (words.ndim - 1))
-    round_keys = (words[:2] + rounds * weyl) & _MASK
-    m0, m1, mask, half = (np.array(x, np.uint64) for x in (*_MULTIPLIERS, _MASK, 32))
+    rounds = np.arange(ROUNDS, dtype=np.uint64).reshape(-1, *(1,) * words.ndim)
+    weyl = np.array(WEYL, np.uint64).reshape(2, *(1,) * (words.ndim - 1))
+    round_keys = (words[:2] + rounds * weyl) & MASK
+    m0, m1, mask, half = (np.array(x, np.uint64) for x in (*MULTIPLIERS, MASK, 32))
     scratch = np.empty(6 * rows * min(blocks, _TILE), np.uint64)
 
     for start in range(0, blocks, _TILE):
@@ -59,7 +55,7 @@ def fill(keys: np.ndarray, first: int, nbits: int, out: np.ndarray) -> None:
         np.bitwise_and(index, mask, out=c0)
         np.right_shift(index, half, out=c1)
         c2[...], c3[...] = words[2:] if len(words) == 4 else (0, 0)
-        for r in range(_ROUNDS):
+        for r in range(ROUNDS):
             np.multiply(c0, m0, out=p)
             np.multiply(c2, m1, out=q)
             for c, high, low, k in ((c0, q, c1, 0), (c2, p, c3, 1)):
@@ -72,7 +68,7 @@ def fill(keys: np.ndarray, first: int, nbits: int, out: np.ndarray) -> None:
             c3, p = p, c3
         np.bitwise_and(c1, mask, out=c1)
         np.bitwise_and(c3, mask, out=c3)
-        for i, element in enumerate(_elements((c0, c1, c2, c3), nbits)):
+        for i, element in enumerate(elements((c0, c1, c2, c3), nbits)):
             out[..., start:stop, i] = element
 
 
@@ -84,32 +80,6 @@ def _buffers(scratch: np.ndarray, rows: int, blocks: int) -> np.ndarray:
     if rows <= blocks:
         return scratch.reshape(6, rows, blocks)
     return scratch.reshape(6, blocks, rows).swapaxes(1, 2)
-
-
-def _philox(index: int, k0: int, k1: int, c2: int = 0, c3: int = 0) -> tuple[int, int, int, int]:
-    """The words of block ``index``, by Python's integers."""
-    c0, c1 = index & _MASK, index >> 32
-    for _ in range(_ROUNDS):
-        p, q = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0, c1, c2, c3 = (q >> 32) ^ c1 ^ k0, q & _MASK, (p >> 32) ^ c3 ^ k1, p & _MASK
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
-    return c0, c1, c2, c3
-
-
-def _elements(words: Sequence[Any], nbits: int) -> list[Any]:
-    """What a block's words (integers, or arrays of uint64, overwritten) are the bits of."""
-    elements = []
-    if nbits <= 32:
-        for word in words:
-            word >>= 32 - nbits
-            elements.append(word)
-    else:
-        for high, low in (words[:2], words[2:]):
-            high <<= nbits - 32
-            low >>= 64 - nbits
-            high |= low
-            elements.append(high)
-    return elements
 
 
 KERNELS = {"random_bits": random_bits}

@@ -1,5 +1,5 @@
 """Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-SC 2011), and the one primitive of this package, made of it.
+SC 2011), and the one primitive of random numbers, made of it. A backend's kernel shares its facts.
 
 Why Philox and not Threefry2x32-20, the other generator of that paper that passes BigCrush and
 needs 32-bit words only: it makes four words from 100 array operations, Threefry two from 110. Per
@@ -22,10 +22,10 @@ from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import Primitive
 
-_ROUNDS = 10
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)  # golden ratio and sqrt(3) - 1: what a round adds to the key
-_MASK = 0xFFFFFFFF
+ROUNDS = 10
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)  # golden ratio and sqrt(3) - 1: what a round adds to the key
+MASK = 0xFFFFFFFF
 
 
 def philox(counter: Sequence[Any], key: Sequence[Any]) -> tuple[Any, ...]:
@@ -38,11 +38,33 @@ def philox(counter: Sequence[Any], key: Sequence[Any]) -> tuple[Any, ...]:
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
-    for _ in range(_ROUNDS):
-        p, q = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0, c1, c2, c3 = (q >> 32) ^ c1 ^ k0, q & _MASK, (p >> 32) ^ c3 ^ k1, p & _MASK
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    for _ in range(ROUNDS):
+        p, q = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
+        c0, c1, c2, c3 = (q >> 32) ^ c1 ^ k0, q & MASK, (p >> 32) ^ c3 ^ k1, p & MASK
+        k0, k1 = (k0 + WEYL[0]) & MASK, (k1 + WEYL[1]) & MASK
     return c0, c1, c2, c3
+
+
+def block(index: int, k0: int, k1: int, c2: int = 0, c3: int = 0) -> tuple[int, ...]:
+    """The words of one block by Python's integers: for few of them faster than arrays are."""
+    return philox((index & MASK, index >> 32, c2, c3), (k0, k1))
+
+
+def elements(words: Sequence[Any], nbits: int) -> list[Any]:
+    """What a block's words (integers, or 64-bit arrays, overwritten) are the bits of."""
+    if nbits <= 32:
+        return [_shifted(word, 32 - nbits) for word in words]
+    found = []
+    for high, low in (words[:2], words[2:]):
+        high <<= nbits - 32
+        high |= _shifted(low, 64 - nbits)
+        found.append(high)
+    return found
+
+
+def _shifted(word: Any, by: int) -> Any:
+    word >>= by
+    return word
 
 
 def _reference(xp: Any, key: Any, *, shape: tuple[int, ...], nbits: int) -> Any:
@@ -54,12 +76,7 @@ def _reference(xp: Any, key: Any, *, shape: tuple[int, ...], nbits: int) -> Any:
     k0, k1, *upper = (words[..., i, None] for i in range(key.shape[-1]))
     index = xp.arange(blocks, dtype=xp.uint64, device=device)
     c2, c3 = upper or (xp.zeros_like(index), xp.zeros_like(index))
-    w0, w1, w2, w3 = philox((index & _MASK, index >> 32, c2, c3), (k0, k1))
-    if nbits <= 32:
-        parts = [word >> (32 - nbits) for word in (w0, w1, w2, w3)]
-    else:
-        up, down = nbits - 32, 64 - nbits
-        parts = [(high << up) | (low >> down) for high, low in ((w0, w1), (w2, w3))]
+    parts = elements(philox((index & MASK, index >> 32, c2, c3), (k0, k1)), nbits)
     batch = key.shape[:-1]
     flat = xp.reshape(xp.stack(parts, axis=-1), (*batch, blocks * per_block))
     return xp.astype(xp.reshape(flat[..., :count], (*batch, *shape)), _dtype(xp, nbits))
