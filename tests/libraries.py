@@ -12,11 +12,14 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
 
 import cuda_device
+from gpubp.core.backend import GROUP, get_backend
+from gpubp.errors import BackendUnavailableError
 
 warnings.filterwarnings("ignore", message="The array_api_strict default flags")
 
@@ -67,10 +70,21 @@ _MAKERS: dict[str, Callable[[], Library]] = {
     "torch": _torch,
     "cupy": _cupy,
 }
-NAMES = tuple(_MAKERS)
+# Plug-ins that have no line above are tested through their backend's own conversions.
+_PLUGINS = tuple(sorted({entry.name for entry in entry_points(group=GROUP)} - set(_MAKERS)))
+NAMES = (*_MAKERS, *_PLUGINS)
+
+
+def plugin(name: str) -> Library:
+    """A library as its plug-in has it; ImportError says why that can't run."""
+    try:
+        backend = get_backend(name)
+    except BackendUnavailableError as error:
+        raise ImportError(str(error)) from error
+    return Library(name, backend.xp, backend.devices()[0], backend.to_numpy)
 
 
 @cache
 def get(name: str) -> Library:
     """The library of that name; ImportError says why there is none."""
-    return _MAKERS[name]()
+    return _MAKERS[name]() if name in _MAKERS else plugin(name)
