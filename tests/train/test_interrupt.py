@@ -8,6 +8,14 @@ import pytest
 from gpubp.train.interrupt import Interrupt
 
 
+@pytest.fixture(autouse=True)
+def python_handles_sigint():
+    """As in a terminal: a shell starts its background jobs with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_first_signal_is_noted_and_the_second_acts():
     before = signal.getsignal(signal.SIGINT)
     with Interrupt() as interrupt:
@@ -24,6 +32,16 @@ def test_handlers_come_back_after_an_exception():
     with pytest.raises(ZeroDivisionError), Interrupt():
         raise ZeroDivisionError
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_that_was_ignored_is_noted_all_the_same():
+    """`kill -INT` of a run in the background leaves a checkpoint too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.requested
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_in_another_thread_signals_are_left_alone():
