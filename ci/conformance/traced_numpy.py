@@ -47,6 +47,7 @@ def __getattr__(name: str) -> Any:
         return _entered(found(*args, **kwargs))
 
     make.__name__ = name
+    # The suite reads signatures; typeshed's functions lack the attribute.
     make.__signature__ = signature(found)  # type: ignore[attr-defined]
     globals()[name] = make
     return make

@@ -179,6 +179,7 @@ class Array:
     def __contains__(self, item: Any) -> bool:
         return bool(FUNCTIONS["any"](FUNCTIONS["equal"](self, item)))
 
+    # Equality is element-wise, so there is no hash; mypy wants a method here.
     __hash__ = None  # type: ignore[assignment]
 
     # Reading and writing parts

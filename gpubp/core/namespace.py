@@ -121,7 +121,8 @@ def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = call.__qualname__ = getattr(f, "__name__", getattr(f, "name", "function"))
     call.__doc__ = f.__doc__
-    call.__signature__ = signature(f)  # type: ignore[attr-defined]  # libraries ask for keywords
+    # Libraries ask for a function's keywords; typeshed's functions lack the attribute.
+    call.__signature__ = signature(f)  # type: ignore[attr-defined]
     return call
 
 
@@ -140,7 +141,7 @@ def _bound(f: Callable[..., Any], namespace: Namespace) -> Callable[..., Any]:
     call.__name__ = f.__name__
     call.__doc__ = f.__doc__
     _, *parameters = signature(f).parameters.values()
-    call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # see above
     return call
 
 

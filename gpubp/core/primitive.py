@@ -44,7 +44,7 @@ class Primitive:
         multiple_results: whether a call returns a tuple of arrays.
     """
 
-    differentiable: ClassVar[bool] = True
+    differentiable: bool = True
     multiple_results: ClassVar[bool] = False
     # A subclass without `vjp` is transposed from its `jvp` (see transforms/vjp.py).
     vjp: Callable[..., list[Any]] | None = None

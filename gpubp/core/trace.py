@@ -111,6 +111,7 @@ class running(Generic[TraceT]):
 
     def __exit__(self, *exception: object) -> None:
         stack.traces.pop()
+        # The instance's own from now on: a check in the method would cost every operation.
         self.trace.process = _process_leaked  # type: ignore[method-assign]
 
 

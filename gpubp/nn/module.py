@@ -32,6 +32,8 @@ def field(*, static: bool = False, **options: Any) -> Any:
 class _ModuleType(type):
     """Opens an instance for its ``__init__`` only; checks afterwards that no field is missing."""
 
+    # The ignores: mypy knows neither that `cls` is a Module nor that it has become a dataclass.
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module: Any = object.__new__(cls)  # type: ignore[arg-type]
         object.__setattr__(module, "_building", True)
@@ -76,6 +78,7 @@ class Module(metaclass=_ModuleType):
         cls._writes_own_init = cls._writes_own_init or "__init__" in vars(cls)
         # Instances compare by identity: comparing arrays gives arrays, not a truth value.
         dataclasses.dataclass(init=not cls._writes_own_init, repr=False, eq=False)(cls)
+        # mypy does not see that the line above made it a dataclass.
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
         tree.register(cls)
 

@@ -94,6 +94,7 @@ class Sequential(Module):
             for layer in self.layers:
                 x = layer(x)
             return x
+        # A class is hashable, which mypy asks lru_cache's arguments to prove.
         random_layers = [takes_key(type(layer)) for layer in self.layers]  # type: ignore[arg-type]
         keys = iter(split(key, sum(random_layers)))
         for layer, is_random in zip(self.layers, random_layers, strict=True):

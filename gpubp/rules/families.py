@@ -138,7 +138,7 @@ class Elementwise(Primitive):
         self.partials = partials
         letters = arguments or _LETTERS[len(partials)]
         self.operands = tuple(_operands(partial, letters) for partial in partials)
-        self.differentiable = any(partials)  # type: ignore[misc]
+        self.differentiable = any(partials)
         self.__signature__ = _SIGNATURES[len(partials)]
         if public:
             FUNCTIONS[name] = self

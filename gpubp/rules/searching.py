@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gpubp.core.namespace import dtype_kind
 from gpubp.core.registry import FUNCTIONS, function
-from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
+from gpubp.core.shapes import normalize_axes, normalize_axis
 from gpubp.rules.elementwise import logical_not, not_equal
 from gpubp.rules.families import Discrete, full_like
 from gpubp.rules.indexing import getitem, take_along_axis
@@ -208,7 +208,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     axis = normalize_axis(axis, len(x.shape), "diff")
     ends = [e for e in (prepend, x, append) if e is not None]
     x = concat(ends, axis=axis) if len(ends) > 1 else x
-    before: Shape = (slice(None),) * axis  # type: ignore[assignment]
+    before = (slice(None),) * axis
     for _ in range(n):
         high = getitem(x, (*before, slice(1, None)))
         low = getitem(x, (*before, slice(None, -1)))

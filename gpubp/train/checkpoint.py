@@ -98,6 +98,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             metadata = dict(file.metadata() or {})
             if metadata.pop("format", None) != FORMAT:
                 raise RunError(f"{path}: not a checkpoint of gpubp train (format {FORMAT})")
+            # The file is no dict: iterating it is not defined, its keys() are.
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise RunError(f"{path}: no such file; is {path.parent} the folder of a run?") from error

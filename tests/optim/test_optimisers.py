@@ -267,6 +267,6 @@ def test_missing_params_and_foreign_states() -> None:
     with pytest.raises(errors.ArgumentError, match="state is None for 2 transformations"):
         optim.adam(0.1).update(grads, None, grads)
     with pytest.raises(errors.ArgumentTypeError, match=r"is the text '0\.1'"):
-        optim.adam("0.1")  # type: ignore[arg-type]
+        optim.adam("0.1")  # type: ignore[arg-type]  # the mistake on trial
     with pytest.raises(errors.ArgumentError, match="adam: params holds no floating-point array"):
         optim.adam(0.1).init({"steps": np.asarray(3)})

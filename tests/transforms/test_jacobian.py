@@ -36,7 +36,10 @@ def test_denominator_layout_is_in_then_out(mode):
 @pytest.mark.parametrize("jac", [gpubp.jacfwd, gpubp.jacrev])
 def test_layouts_of_the_named_modes(jac):
     assert jac(matrix_from)(X).shape == (2, 3, 3)
-    f = lambda m: m @ X  # noqa: E731
+
+    def f(m):
+        return m @ X
+
     assert jac(f)(M).shape == (2, 2, 3)
     assert jac(f, layout="denominator")(M).shape == (2, 3, 2)
 
