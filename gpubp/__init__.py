@@ -11,6 +11,7 @@ A transformation takes a function of arrays and returns another; they nest in an
     custom_jvp, custom_vjp         derivatives of one's own
     implicit_root                  derivatives of a solution, past its solver
     stop_gradient                  none
+    compile                        recorded once, then run as one planned and fused program
     support                        what works where: function by transformation by library
 
 Arguments and results are trees: arrays in dicts, lists, tuples, named tuples, modules of
@@ -40,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpubp import errors, rules, special, typing
 from gpubp.catalogue import support
+from gpubp.compiler.compiled import compile
 from gpubp.core import tree
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
@@ -66,6 +68,7 @@ __all__ = [
     "array_namespace",
     "available_backends",
     "checkpoint",
+    "compile",
     "custom_jvp",
     "custom_vjp",
     "data",

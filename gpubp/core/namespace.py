@@ -240,3 +240,13 @@ def kind_of_dtype(xp: Any, dtype: Any) -> str:
 def is_inexact(x: Any) -> bool:
     """Whether the elements of ``x`` are floating-point numbers, real or complex."""
     return dtype_kind(x) in "fc"
+
+
+def default_dtype(namespace: Namespace, number: type) -> Any:
+    """The dtype of an array made of a Python number of that type."""
+    xp = namespace.backend.xp
+    if number is bool:
+        return xp.bool
+    defaults = xp.__array_namespace_info__().default_dtypes(device=namespace.device)
+    kinds = {int: "integral", float: "real floating", complex: "complex floating"}
+    return defaults[kinds[number]]

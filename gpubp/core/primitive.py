@@ -46,6 +46,9 @@ class Primitive:
 
     differentiable: bool = True
     multiple_results: ClassVar[bool] = False
+    # Whether a recorder writes down `decompose` instead of the call, so that a compiler, which
+    # fuses by itself, sees what the operation consists of.
+    composite: bool = False
     # A subclass without `vjp` is transposed from its `jvp` (see transforms/vjp.py).
     vjp: Callable[..., list[Any]] | None = None
 
@@ -103,6 +106,10 @@ class Primitive:
     def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[Sequence[Any], Any]:
         """Arguments and result as a tape keeps them: shapes in the place of values never used."""
         return args, y
+
+    def decompose(self, *args: Any, **params: Any) -> Any:
+        """The same in terms of other primitives, for a ``composite`` operation."""
+        raise NotImplementedError(f"{self.name} has no decomposition")
 
     # The rules. Arguments are payloads; `y` is the result that the call gave.
 

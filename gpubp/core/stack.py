@@ -7,11 +7,20 @@ from typing import Any
 
 
 class Stack(threading.local):
-    """This thread's running traces, and the innermost that claims every traced operation."""
+    """What runs on this thread.
+
+    Attributes:
+        traces: the running transformations' traces, the outermost first.
+        closed: the innermost trace that claims every traced operation.
+        recorder: the trace that writes a program, if a function is being recorded.
+        region: which run of the recorded function this is: above 0, a checkpoint's second.
+    """
 
     def __init__(self) -> None:
         self.traces: list[Any] = []
         self.closed: Any = None
+        self.recorder: Any = None
+        self.region = 0
 
 
 stack = Stack()

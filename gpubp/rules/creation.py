@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +13,8 @@ from gpubp.core.namespace import Namespace, is_array, lift, namespace_of
 from gpubp.core.primitive import Primitive
 from gpubp.core.registry import creation, function
 from gpubp.rules.data_types import astype
-from gpubp.rules.elementwise import add, multiply
-from gpubp.rules.families import Linear
+from gpubp.rules.elementwise import add, multiply, subtract
+from gpubp.rules.families import Creation, Linear, full_p
 from gpubp.rules.manipulation import broadcast_to, reshape, stack
 
 
@@ -51,8 +53,19 @@ def arange(
 ) -> Any:
     """Evenly spaced numbers in a half-open interval."""
     start, stop, step = (_number(v, "arange") for v in (start, stop, step))
-    device = _device(namespace, device)
-    return namespace.backend.xp.arange(start, stop, step, dtype=dtype, device=device)
+    if stop is None:
+        start, stop = 0, start
+    return arange_p(
+        namespace=namespace, start=start, stop=stop, step=step, dtype=dtype, device=device
+    )
+
+
+arange_p = Creation(
+    "arange",
+    lambda xp, start, stop, step, **home: xp.arange(start, stop, step, **home),
+    shape=lambda start, stop, step: (max(0, math.ceil((stop - start) / step)),),
+    number=lambda **bounds: float if float in map(type, bounds.values()) else int,
+)
 
 
 def _number(x: Any, name: str) -> Any:
@@ -101,10 +114,12 @@ def from_dlpack(
 
 def _constant(name: str, doc: str) -> None:
     """``empty``, ``ones`` and ``zeros``, and their ``_like`` forms."""
+    primitive = Creation(
+        name, lambda xp, shape, **home: getattr(xp, name)(shape, **home), shape=lambda shape: shape
+    )
 
     def make(namespace: Namespace, shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
-        xp = namespace.backend.xp
-        return getattr(xp, name)(_shape(shape), dtype=dtype, device=_device(namespace, device))
+        return primitive(namespace=namespace, shape=_shape(shape), dtype=dtype, device=device)
 
     def like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
         namespace = namespace_of(x)
@@ -132,8 +147,15 @@ def eye(
     device: Any = None,
 ) -> Any:
     """Ones on a diagonal, zeros elsewhere."""
-    xp = namespace.backend.xp
-    return xp.eye(n_rows, n_cols, k=k, dtype=dtype, device=_device(namespace, device))
+    n_cols = n_rows if n_cols is None else n_cols
+    return eye_p(namespace=namespace, n_rows=n_rows, n_cols=n_cols, k=k, dtype=dtype, device=device)
+
+
+eye_p = Creation(
+    "eye",
+    lambda xp, n_rows, n_cols, k, **home: xp.eye(n_rows, n_cols, k=k, **home),
+    shape=lambda n_rows, n_cols, k: (n_rows, n_cols),
+)
 
 
 @creation
@@ -144,8 +166,9 @@ def full(
     if is_array(fill_value):
         value = fill_value if dtype is None else astype(fill_value, dtype)
         return broadcast_to(value, _shape(shape))
-    xp = namespace.backend.xp
-    return xp.full(_shape(shape), fill_value, dtype=dtype, device=_device(namespace, device))
+    return full_p(
+        namespace=namespace, shape=_shape(shape), value=fill_value, dtype=dtype, device=device
+    )
 
 
 @function
@@ -175,14 +198,22 @@ def linspace(
     endpoint: bool = True,
 ) -> Any:
     """Evenly spaced numbers between two, which may be traced."""
-    xp = namespace.backend.xp
-    device = _device(namespace, device)
+    spaced = functools.partial(
+        linspace_p, namespace=namespace, num=num, endpoint=endpoint, device=device
+    )
     if not (is_array(start) or is_array(stop)):
-        return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+        return spaced(start=start, stop=stop, dtype=dtype)
     like = start if is_array(start) else stop
-    dtype = like.dtype if dtype is None else dtype
-    weight = xp.linspace(0.0, 1.0, num, dtype=dtype, device=device, endpoint=endpoint)
-    return add(multiply(start, 1 - weight), multiply(stop, weight))
+    weight = spaced(start=0.0, stop=1.0, dtype=like.dtype if dtype is None else dtype)
+    return add(multiply(start, subtract(1, weight)), multiply(stop, weight))
+
+
+linspace_p = Creation(
+    "linspace",
+    lambda xp, start, stop, num, **how: xp.linspace(start, stop, num, **how),
+    shape=lambda num, **bounds: (num,),
+    number=lambda start, stop, **how: complex if complex in (type(start), type(stop)) else float,
+)
 
 
 @creation

@@ -13,10 +13,17 @@ from typing import Any
 
 from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
-from gpubp.core.namespace import dtype_kind, namespace_of
+from gpubp.core.namespace import (
+    Namespace,
+    default_dtype,
+    dtype_kind,
+    namespace_for,
+    namespace_of,
+)
 from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, METHODS
-from gpubp.core.shapes import Shape, broadcast_shapes, shape_of
+from gpubp.core.shapes import Shape, broadcast_shapes, shape_of, size_of
+from gpubp.core.stack import stack
 from gpubp.errors import UnknownValueError, user_line
 
 Partial = Callable[..., Any]
@@ -279,6 +286,65 @@ class Discrete(Primitive):
         return batch_by_loop(self, batched, size, args, params), True
 
 
+class Creation(Primitive):
+    """Functions that make arrays of none.
+
+    While a program is being recorded, large ones are operations of it; small ones stay known
+    values, which Python code may branch on.
+
+    Args:
+        name: the function.
+        make: ``(xp, dtype, device, **params)``, the library's own.
+        shape: ``(**params) -> shape`` of the result.
+        number: ``(**params)``, the type of Python number whose default dtype a result has.
+    """
+
+    differentiable = False
+    SMALL = 16  # elements
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[..., Any],
+        shape: Callable[..., Shape],
+        number: Callable[..., type] = lambda **params: float,
+    ) -> None:
+        super().__init__(name, make)
+        self.make = make
+        self.shape = shape
+        self.number = number
+
+    def __call__(
+        self, *args: Any, namespace: Namespace, dtype: Any = None, device: Any = None, **params: Any
+    ) -> Any:
+        recorder = stack.recorder
+        if recorder is None:
+            device = namespace.device if device is None else device
+            return self.make(namespace.backend.xp, dtype=dtype, device=device, **params)
+        if device is not None and device != namespace.device:
+            namespace = namespace_for(namespace.backend, device)
+        if dtype is None:
+            dtype = default_dtype(namespace, self.number(**params))
+        small = size_of(self.shape(**params)) <= self.SMALL
+        return recorder.create(self, {"namespace": namespace, "dtype": dtype, **params}, small)
+
+    def now(self, *, namespace: Namespace, dtype: Any, **params: Any) -> Any:
+        """The raw array, whether or not a program is being recorded."""
+        return self.make(namespace.backend.xp, dtype=dtype, device=namespace.device, **params)
+
+    def abstract(self, *args: Any, **params: Any) -> ShapeDtype:
+        namespace, dtype = params.pop("namespace"), params.pop("dtype")
+        return ShapeDtype(tuple(self.shape(**params)), dtype, namespace)
+
+
+full_p = Creation(
+    "full",
+    lambda xp, shape, value, **home: xp.full(shape, value, **home),
+    shape=lambda shape, value: shape,
+    number=lambda shape, value: type(value) if type(value) in SCALARS else float,
+)
+
+
 def batch_by_loop(
     primitive: Primitive,
     batched: Sequence[bool],
@@ -313,11 +379,10 @@ def to_array(x: Any, like: Any) -> Any:
 
 
 def full_like(x: Any, value: float, shape: Shape | None = None, dtype: Any = None) -> Any:
-    """A raw constant array with the backend and device of ``x``."""
-    namespace = namespace_of(x)
-    return namespace.backend.xp.full(
-        x.shape if shape is None else shape,
-        value,
+    """A constant array with the backend and device of ``x``."""
+    return full_p(
+        namespace=namespace_of(x),
+        shape=tuple(x.shape) if shape is None else shape,
+        value=value,
         dtype=x.dtype if dtype is None else dtype,
-        device=namespace.device,
     )
