@@ -42,10 +42,13 @@ class Primitive:
     Attributes:
         differentiable: false for piecewise-constant and non-numeric operations.
         multiple_results: whether a call returns a tuple of arrays.
+        composite: whether a recording for ``compile`` shall hold the operations that
+            :meth:`decompose` is made of in place of this one: the compiler fuses them itself.
     """
 
     differentiable: bool = True
     multiple_results: ClassVar[bool] = False
+    composite: ClassVar[bool] = False
     # A subclass without `vjp` is transposed from its `jvp` (see transforms/vjp.py).
     vjp: Callable[..., list[Any]] | None = None
 
@@ -103,6 +106,10 @@ class Primitive:
     def residuals(self, needed: Needed, args: Sequence[Any], y: Any) -> tuple[Sequence[Any], Any]:
         """Arguments and result as a tape keeps them: shapes in the place of values never used."""
         return args, y
+
+    def decompose(self, *args: Any, **params: Any) -> Any:
+        """The same result made of other primitives, on payloads; for ``composite`` ones."""
+        raise NotImplementedError(f"{self.name} is not composite")
 
     # The rules. Arguments are payloads; `y` is the result that the call gave.
 
