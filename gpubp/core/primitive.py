@@ -42,13 +42,13 @@ class Primitive:
     Attributes:
         differentiable: false for piecewise-constant and non-numeric operations.
         multiple_results: whether a call returns a tuple of arrays.
+        composite: whether a recording for ``compile`` shall hold the operations that
+            :meth:`decompose` is made of in place of this one: the compiler fuses them itself.
     """
 
     differentiable: bool = True
     multiple_results: ClassVar[bool] = False
-    # Whether a recorder writes down `decompose` instead of the call, so that a compiler, which
-    # fuses by itself, sees what the operation consists of.
-    composite: bool = False
+    composite: ClassVar[bool] = False
     # A subclass without `vjp` is transposed from its `jvp` (see transforms/vjp.py).
     vjp: Callable[..., list[Any]] | None = None
 
@@ -108,8 +108,8 @@ class Primitive:
         return args, y
 
     def decompose(self, *args: Any, **params: Any) -> Any:
-        """The same in terms of other primitives, for a ``composite`` operation."""
-        raise NotImplementedError(f"{self.name} has no decomposition")
+        """The same result made of other primitives, on payloads; for ``composite`` ones."""
+        raise NotImplementedError(f"{self.name} is not composite")
 
     # The rules. Arguments are payloads; `y` is the result that the call gave.
 
