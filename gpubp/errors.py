@@ -105,8 +105,43 @@ class RunError(GpubpError, ValueError):
     """A run folder or checkpoint that can't be used; the message names the file."""
 
 
+class OutOfDeviceMemoryError(GpubpError, MemoryError):
+    """A device has too little memory; ``needed`` and ``available`` are bytes, None if not known.
+
+    >>> print(OutOfDeviceMemoryError("vmap", "cuda:0", 3_000_000, 2_000_000, "pass chunk_size"))
+    vmap: 3.0 MB are needed on cuda:0, 2.0 MB are available. Remedy: pass chunk_size
+    """
+
+    def __init__(
+        self,
+        function: str,
+        device: object,
+        needed: int | None,
+        available: int | None,
+        remedy: str,
+    ) -> None:
+        super().__init__(function, device, needed, available, remedy)
+        self.function, self.device, self.remedy = function, device, remedy
+        self.needed, self.available = needed, available
+
+    def __str__(self) -> str:
+        have = "" if self.available is None else f", {_size(self.available)} are available"
+        more = "more memory is" if self.needed is None else f"{_size(self.needed)} are"
+        return f"{self.function}: {more} needed on {self.device}{have}. Remedy: {self.remedy}"
+
+
 class DivergedError(GpubpError, ArithmeticError):
     """Training produced a loss that is no longer a number."""
+
+
+def _size(count: int) -> str:
+    """A number of bytes as people read it.
+
+    >>> _size(999), _size(2_500_000)
+    ('999 bytes', '2.5 MB')
+    """
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{count} bytes" if not power else f"{count / 1000**power:.1f} {'kMGT'[power - 1]}B"
 
 
 def user_line() -> str:

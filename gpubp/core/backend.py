@@ -169,6 +169,13 @@ class Backend:
         """The device's memory; None where the library cannot tell."""
         return None
 
+    def release_memory(self, device: Any = None) -> None:
+        """Give back what the library holds in reserve on the device: freed blocks, plans."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether ``error``, which the library raised, says that memory is exhausted."""
+        return isinstance(error, MemoryError)
+
     def details(self) -> dict[str, str]:
         """What a user may want to know about the installation, such as the BLAS in use."""
         return {}
