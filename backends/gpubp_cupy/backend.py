@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from gpubp.core.backend import Backend, get_backend
+from gpubp.core.backend import ON_CURRENT_DEVICE, Backend, get_backend
 from gpubp.core.host_memory import MemoryInfo
 from gpubp.errors import BackendUnavailableError
 
@@ -26,6 +27,9 @@ class CupyBackend(Backend):
 
         self._cupy = cupy
         self.kernels = KERNELS
+        self._several = self._count_devices() > 1
+        if self._several:
+            ON_CURRENT_DEVICE.add(cupy.ndarray)
         super().__init__(device)
 
     @classmethod
@@ -91,9 +95,20 @@ class CupyBackend(Backend):
 
     @property
     def xp(self) -> Any:
-        import array_api_compat.cupy as xp
+        if self._several:
+            from gpubp_cupy.devices import xp
 
-        return xp
+            return xp
+        import array_api_compat.cupy
+
+        return array_api_compat.cupy
+
+    def bind(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        if not self._several:
+            return run
+        from gpubp_cupy.devices import beside_arguments
+
+        return beside_arguments(run)
 
     def on(self, device: Any = None) -> AbstractContextManager[Any]:
         device = self.device if device is None else device
@@ -112,8 +127,16 @@ class CupyBackend(Backend):
         return device
 
     def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
-        """``x`` on the device; a large host array goes there while the device computes."""
+        """``x`` on the device; a large host array goes there while the device computes.
+
+        Another library's array that lies on a CUDA device (a tensor of PyTorch, say) shares its
+        memory through DLPack.
+        """
         from gpubp_cupy.upload import upload
+
+        if type(x) is not self._cupy.ndarray and _lies_on_cuda(x):
+            x = self._cupy.from_dlpack(x.detach() if hasattr(x, "detach") else x)
+            device = x.device if device is None and self.device is None else device
 
         with self.on(device):
             if type(x) in (bool, int, float, complex):  # a kernel: no copy to wait for
@@ -144,6 +167,19 @@ class CupyBackend(Backend):
                 free, total = min(free, limit - pool.used_bytes()), min(total, limit)
             return MemoryInfo(free, total)
 
+    def release_memory(self, device: Any = None) -> None:
+        """Give the driver back what CuPy's pools and its cache of FFT plans hold unused."""
+        with self.on(device):
+            self._cupy.fft.config.get_plan_cache().clear()
+            self._cupy.get_default_memory_pool().free_all_blocks()
+            self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        # CuPy's own error is a MemoryError; those of CUDA's libraries are told apart by their text.
+        return super().is_out_of_memory(error) or (
+            isinstance(error, RuntimeError) and any(text in str(error) for text in _EXHAUSTED)
+        )
+
     def details(self) -> dict[str, str]:
         runtime = self._cupy.cuda.runtime
         versions = {
@@ -170,6 +206,15 @@ class CupyBackend(Backend):
 
     def method(self, xp: Any, name: str) -> Any:
         return get_backend("numpy").method(xp, name)
+
+
+_EXHAUSTED = ("cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY", "_ALLOC_FAILED")
+
+
+def _lies_on_cuda(x: Any) -> bool:
+    """Whether ``x`` can be had through DLPack without leaving its CUDA device."""
+    kinds = (2, 13)  # DLPack's numbers for memory of a device, and for managed memory
+    return hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] in kinds
 
 
 def _version(number: int) -> str:

@@ -23,9 +23,10 @@ def upload(x: Any, dtype: Any = None) -> cupy.ndarray:
     if host.nbytes < SMALL:
         return cupy.asarray(host)
     side = _side_stream(cupy.cuda.runtime.getDevice())
+    _retired.clear()
     with side:
         copy = cupy.array(host)  # CuPy stages it in pinned memory, which it holds until then
-    stream.wait_event(side.record())
+    stream.wait_event(_mark(side))
     memory = cupy.cuda.UnownedMemory(copy.data.ptr, copy.nbytes, _Lease(copy, side, stream))
     pointer = cupy.cuda.MemoryPointer(memory, 0)
     return cupy.ndarray(copy.shape, copy.dtype, pointer, strides=copy.strides)
@@ -43,9 +44,24 @@ class _Lease:
         self.copy, self.side, self.stream = copy, side, stream
 
     def __del__(self) -> None:
-        if not sys.is_finalizing():
-            with self.copy.device:
-                self.side.wait_event(self.stream.record())
+        if sys.is_finalizing():
+            return
+        if cupy.cuda.runtime.streamIsCapturing(self.stream.ptr):
+            # Waiting for it would draw the side stream into the graph: the next copy will.
+            _retired.append(_Lease(self.copy, self.side, self.stream))
+            return
+        with self.copy.device:
+            self.side.wait_event(_mark(self.stream))
+
+
+_retired: list[_Lease] = []
+
+
+def _mark(stream: Any) -> Any:
+    """The point that ``stream`` has reached, for another stream to wait for."""
+    event = cupy.cuda.Event(disable_timing=True)
+    event.record(stream)
+    return event
 
 
 @functools.cache

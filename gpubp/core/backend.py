@@ -50,6 +50,13 @@ VARIABLE = "GPUBP_BACKEND"
 
 log = logging.getLogger("gpubp")
 
+ON_CURRENT_DEVICE: set[type] = set()
+"""Types of arrays whose own operators compute on a current device instead of the array's.
+
+A plug-in enters its type where there are several devices. Transformations then leave no operator
+to the arrays themselves: all goes through primitives, which :meth:`Backend.bind` guards.
+"""
+
 
 class Backend:
     """An array library as gpubp sees it; the base class of plug-ins.
@@ -145,6 +152,13 @@ class Backend:
         arguments lie on.
         """
         return nullcontext(self.device if device is None else device)
+
+    def bind(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """What is called in place of ``run``, a function of the library or a kernel, on raw arrays.
+
+        For libraries that compute on a current device: ``run`` on the device of its arguments.
+        """
+        return run
 
     def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
         """``x`` (an array of any library, nested lists, a scalar) as an array of this one."""

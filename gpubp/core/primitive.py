@@ -144,6 +144,7 @@ def implementation(primitive: Primitive, args: Sequence[Any]) -> Callable[..., A
     raw = next((a for a in args if type(a) not in SCALARS), None)
     if raw is None:
         raise TypeError(f"{primitive.name}: needs at least one array argument, got {args!r}")
-    run = primitive.lower(backend_of(raw))
+    backend = backend_of(raw)
+    run = backend.bind(primitive.lower(backend))
     _IMPLEMENTATIONS.setdefault(type(raw), {})[primitive] = run
     return run

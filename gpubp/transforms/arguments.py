@@ -10,7 +10,7 @@ from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
-from gpubp.core.backend import backend_of, get_backend
+from gpubp.core.backend import ON_CURRENT_DEVICE, backend_of, get_backend
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.trace import EVALUATION, depth
 
@@ -30,9 +30,18 @@ def require_callable(f: Any, name: str) -> None:
 
 
 def flatten_call(args: Sequence[Any]) -> tuple[list[Any], tree.TreeDef]:
-    """Leaves of the arguments; constants of an enclosing trace as raw arrays."""
+    """Leaves of the arguments as payloads."""
     leaves, treedef = tree.flatten(tuple(args))
-    return [plain(leaf) for leaf in leaves], treedef
+    return [payload(leaf) for leaf in leaves], treedef
+
+
+def payload(x: Any) -> Any:
+    """A leaf of the arguments as a trace takes it: constants of an enclosing one as raw arrays.
+
+    Unless a raw array's own operators are not to be trusted with its device.
+    """
+    x = plain(x)
+    return Array(x, EVALUATION, None) if type(x) in ON_CURRENT_DEVICE else x
 
 
 def plain(x: Any) -> Any:

@@ -19,6 +19,7 @@ from gpubp.transforms.arguments import (
     default_array,
     export,
     name_of,
+    payload,
     plain,
     require_callable,
     with_keywords,
@@ -95,7 +96,7 @@ def vmap(
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree.flatten(args)
-        leaves = [plain(x) for x in leaves]
+        leaves = [payload(x) for x in leaves]
         axes = _axes(in_axes, args, f)
         size = _batch_size(f, args, leaves, axes)
         axes = [

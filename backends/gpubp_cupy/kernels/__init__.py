@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels import indexing, linalg, partials, random, windows
+from gpubp_cupy.kernels import indexing, linalg, matmul, partials, random, windows
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **indexing.KERNELS,
     **linalg.KERNELS,
+    **matmul.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,
     **windows.KERNELS,
