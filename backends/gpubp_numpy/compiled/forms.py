@@ -1,0 +1,179 @@
+"""How an operation is written as a call that puts its result into a given buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gpubp.compiler.program import Operation, Value
+from gpubp.core.backend import get_backend
+from gpubp.core.primitive import Primitive
+from gpubp.core.shapes import Shape, size_of
+from gpubp_numpy.compiled import into
+from gpubp_numpy.kernels.selection import INTEGERS, SMALL
+
+
+class Form(NamedTuple):
+    """A line of code: ``{f}`` is the function, ``{0}`` an operand, ``{out}`` the buffer.
+
+    ``{work}`` is an array beside it, of the shape and dtype that ``work`` says.
+    """
+
+    code: str
+    f: Callable[..., Any] | None = None
+    work: tuple[Shape, np.dtype[Any]] | None = None
+
+
+def form(operation: Operation) -> Form | None:
+    """How to compute ``operation`` into its buffer; None if only a plain call can."""
+    if not all(_is_plain(value.dtype) for value in operation.results):
+        return None
+    primitive = operation.primitive
+    rule = _RULES.get(primitive.name)
+    if rule is not None:
+        return rule(operation, **operation.params)
+    ufunc = ufunc_of(primitive, operation.results[0].dtype)
+    if ufunc is None or operation.params or len(operation.results) > 1:
+        return None
+    operands = "".join(f"{{{i}}}, " for i in range(len(operation.args)))
+    return Form(f"{{f}}({operands}{{out}})", ufunc)
+
+
+def ufunc_of(primitive: Primitive, dtype: Any) -> np.ufunc | None:
+    """The ufunc that the primitive is, for real numbers; None if it is none."""
+    name = primitive.name
+    if name in _ROUNDING:
+        return _ROUNDING[name] if dtype.kind == "f" else None
+    if name in _REAL:
+        return _REAL[name] if dtype.kind != "c" else None
+    try:
+        found = primitive.lower(get_backend("numpy"))
+    except AttributeError:  # not NumPy's
+        return None
+    return found if isinstance(found, np.ufunc) else None
+
+
+# The library wraps these for integers, complex numbers or signed zeros.
+_ROUNDING = {"ceil": np.ceil, "floor": np.floor, "round": np.rint, "trunc": np.trunc}
+_REAL = {
+    "abs_real": np.absolute,
+    "expm1": np.expm1,
+    "norm_root": np.sqrt,
+    "sign_real": np.sign,
+}
+
+
+def _is_plain(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in "biufc"
+
+
+def _fixed(code: str, f: Callable[..., Any] | None = None) -> Callable[..., Form]:
+    return lambda operation, **params: Form(code, f)
+
+
+def _reduction(ufunc: np.ufunc) -> Callable[..., Form]:
+    return lambda operation, axis, keepdims: Form(
+        f"{{f}}({{0}}, {axis!r}, None, {{out}}, {keepdims!r})", ufunc.reduce
+    )
+
+
+def _accumulation(ufunc: np.ufunc) -> Callable[..., Form]:
+    return lambda operation, axis: Form(f"{{f}}({{0}}, {axis!r}, None, {{out}})", ufunc.accumulate)
+
+
+def _key(spec: tuple[Any, ...]) -> str:
+    parts = (f"{p[0]}:{p[1]}:{p[2]}" if type(p) is tuple else str(p) for p in spec)
+    return f"[{', '.join(parts)}]" if spec else "[()]"
+
+
+def _reversed(operation: Operation, axis: tuple[int, ...]) -> Form:
+    parts = ("::-1" if i in axis else ":" for i in range(len(operation.args[0].shape)))
+    return Form(f"{{f}}({{out}}, {{0}}[{', '.join(parts)}])", np.copyto)
+
+
+def _concat(operation: Operation, axis: int) -> Form:
+    operands = "".join(f"{{{i}}}, " for i in range(len(operation.args)))
+    return Form(f"{{f}}(({operands}), {axis}, {{out}})", np.concatenate)
+
+
+def _stack(operation: Operation, axis: int) -> Form:
+    before = ":, " * axis
+    return Form("; ".join(f"{{out}}[{before}{i}] = {{{i}}}" for i in range(len(operation.args))))
+
+
+def _where(operation: Operation) -> Form:
+    """On the bits, where there are many elements: see gpubp_numpy.kernels.selection."""
+    (out,) = operation.results
+    condition = operation.args[0]
+    integers = INTEGERS.get(out.dtype)
+    bits = integers is not None and type(condition) is Value and condition.dtype == bool
+    if not bits or size_of(out.shape) < SMALL:
+        return Form("{f}({out}, {2}); {f}({out}, {1}, where={0})", np.copyto)
+    work = tuple(condition.shape), np.dtype(integers)
+    return Form("{f}({0}, {1}, {2}, {out}, {work})", into.where, work)
+
+
+def _of_arrays(rule: Callable[..., Form]) -> Callable[..., Form | None]:
+    """A rule for operands that are arrays, not Python numbers."""
+
+    def checked(operation: Operation, **params: Any) -> Form | None:
+        arrays = all(type(a) is Value and not a.number for a in operation.args)
+        return rule(operation, **params) if arrays else None
+
+    return checked
+
+
+_RULES: dict[str, Callable[..., Form | None]] = {
+    "all": _of_arrays(_reduction(np.logical_and)),
+    "any": _of_arrays(_reduction(np.logical_or)),
+    "astype": _fixed("{f}({out}, {0}, 'unsafe')", np.copyto),
+    "astype_discrete": _fixed("{f}({out}, {0}, 'unsafe')", np.copyto),
+    "broadcast_to": _fixed("{f}({out}, {0})", np.copyto),
+    "concat": _of_arrays(_concat),
+    "cumulative_prod": _of_arrays(_accumulation(np.multiply)),
+    "cumulative_sum": _of_arrays(_accumulation(np.add)),
+    "divide_no_nan": _fixed("{f}({0}, {1}, {out})", into.divide_no_nan),
+    "embed": lambda operation, shape, spec: Form(f"{{out}}.fill(0); {{out}}{_key(spec)} = {{0}}"),
+    "flip": _of_arrays(_reversed),
+    "floor_divide": lambda operation: None,
+    "imag": _fixed("{f}({out}, {0}.imag)", np.copyto),
+    "matmul": _of_arrays(_fixed("{f}({0}, {1}, {out})", np.matmul)),
+    "max": _of_arrays(_reduction(np.maximum)),
+    "min": _of_arrays(_reduction(np.minimum)),
+    "multiply_no_nan": _fixed("{f}({0}, {1}, {out})", into.multiply_no_nan),
+    "permute_dims": _of_arrays(
+        lambda operation, axes: Form(f"{{f}}({{out}}, {{0}}.transpose({axes!r}))", np.copyto)
+    ),
+    "prod": _of_arrays(_reduction(np.multiply)),
+    "real": _fixed("{f}({out}, {0}.real)", np.copyto),
+    "reshape": _of_arrays(
+        lambda operation, shape: Form(
+            f"{{f}}({{out}}.reshape({operation.args[0].shape!r}), {{0}})", np.copyto
+        )
+    ),
+    "slice": _of_arrays(
+        lambda operation, spec: Form(f"{{f}}({{out}}, {{0}}{_key(spec)})", np.copyto)
+    ),
+    "slice_put": lambda operation, spec: Form(
+        f"{{f}}({{out}}, {{0}}); {{out}}{_key(spec)} = {{1}}", np.copyto
+    ),
+    "stack": _of_arrays(_stack),
+    "sum": _of_arrays(_reduction(np.add)),
+    "where": _where,
+}
+
+
+def writes(operation: Operation) -> bool:
+    """Whether ``operation`` is computed into buffers that the memory plan gives."""
+    return form(operation) is not None
+
+
+def workspace(operation: Operation) -> int:
+    """Bytes that ``operation`` needs beside its results."""
+    found = form(operation)
+    if found is None or found.work is None:
+        return 0
+    shape, dtype = found.work
+    return size_of(shape) * dtype.itemsize

@@ -1,0 +1,249 @@
+"""The straight-line Python of a program, and the buffers that it is bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpubp.compiler.memory import ALIGNMENT, MemoryPlan
+from gpubp.compiler.program import Operation, Program, Value
+from gpubp.compiler.views import Layout
+from gpubp.core.backend import get_backend
+from gpubp.core.primitive import Primitive
+from gpubp.core.shapes import size_of
+from gpubp_numpy.compiled.forms import Form, form
+
+Run = Callable[[Sequence[Any]], list[Any]]
+
+
+def bind(program: Program, plan: MemoryPlan) -> Run:
+    """A function of the program's inputs, with an arena of its own."""
+    source = Source(program, plan)
+    code = compile(source.text(), "<compiled by gpubp>", "exec")
+    exec(code, source.names)
+    return source.names["run"]
+
+
+class Source:
+    """Lines of code, and the objects that they name.
+
+    Args:
+        program: what is to be written.
+        plan: where its values lie.
+    """
+
+    def __init__(self, program: Program, plan: MemoryPlan) -> None:
+        self.program = program
+        self.plan = plan
+        self.names: dict[str, Any] = {
+            "array": np.array,
+            "empty": np.empty,
+            "ndarray": np.ndarray,
+            "own": own,
+        }
+        self.lines: list[str] = []
+        self.arena = aligned(plan.arena_bytes)
+        self.constants = [np.asarray(x, order="C") for x in program.constants.values()]
+        self.expressions: dict[Value, str] = {}
+        self.calls: dict[Value, int] = {}
+        self.whole: set[int] = set()  # inputs that must be contiguous
+        self.operations()
+        self.results()
+
+    def text(self) -> str:
+        """The function ``run(inputs)``."""
+        given = "".join(f"i{n}, " for n in range(len(self.program.inputs)))
+        head = [f"{given} = inputs"] if given else []
+        head += [
+            f"i{n} = i{n} if i{n}.flags.c_contiguous else array(i{n}, order='C')"
+            for n in sorted(self.whole - self.donated())
+        ]
+        head += [
+            f"i{n} = i{n} if i{n}.flags.carray else array(i{n}, order='C')"
+            for n in sorted(self.donated())
+        ]
+        lines = [*head, *self.buffers(), *self.lines]
+        return "def run(inputs):\n" + "".join(f"    {line}\n" for line in lines)
+
+    def donated(self) -> set[int]:
+        places = self.plan.places.values()
+        return {place.number for place in places if place.kind == "donated"}
+
+    def buffers(self) -> list[str]:
+        """The new arrays of a call."""
+        owners = {p.number: v for v, p in self.plan.places.items() if p.kind == "output"}
+        return [
+            f"o{n} = empty({tuple(v.shape)!r}, {self.bound(v.dtype)})" for n, v in owners.items()
+        ]
+
+    def bound(self, x: Any) -> str:
+        """A name for an object."""
+        for name, known in self.names.items():
+            if known is x:
+                return name
+        name = f"{getattr(x, '__name__', type(x).__name__)}_{len(self.names)}"
+        name = "".join(c if c.isalnum() else "_" for c in name)
+        self.names[name] = x
+        return name
+
+    # Values
+
+    def expression(self, value: Value) -> str:
+        """What stands for ``value`` in the code; lines that make it a view come before."""
+        found = self.expressions.get(value)
+        if found is None:
+            found = self.expressions[value] = self._expression(value)
+        return found
+
+    def _expression(self, value: Value) -> str:
+        base, layout = self.plan.layouts[value]
+        place = self.plan.places[base]
+        if value.number and place.kind == "input":
+            return f"i{place.number}"
+        if place.kind == "arena":
+            start = place.number
+            buffer = self.arena[start : start + place.nbytes]
+            return self.bound(strided(buffer, value.dtype, layout))
+        if place.kind == "constant":
+            constant = self.constants[place.number]
+            return self.bound(strided(constant.reshape(-1).view(np.uint8), value.dtype, layout))
+        letter = {"input": "i", "donated": "i", "output": "o", "call": "c"}[place.kind]
+        if place.kind == "call":
+            number = self.calls.setdefault(base, len(self.calls))
+        else:
+            number = place.number
+        buffer_name = f"{letter}{number}"
+        if place.kind == "input" and value is not base:
+            self.whole.add(place.number)
+        if layout == Layout.contiguous(self.shape_of_buffer(base)):
+            return buffer_name
+        return self.view(buffer_name, value, base, layout)
+
+    def shape_of_buffer(self, base: Value) -> tuple[int, ...]:
+        place = self.plan.places[base]
+        if place.kind == "donated":
+            return tuple(self.program.inputs[place.number].shape)
+        if place.kind == "output":
+            owner = [v for v, p in self.plan.places.items() if p == place][-1]
+            return tuple(owner.shape)
+        return tuple(base.shape)
+
+    def view(self, buffer: str, value: Value, base: Value, layout: Layout) -> str:
+        name = f"v{len(self.expressions)}"
+        shape = tuple(value.shape)
+        if layout.is_contiguous() and size_of(shape) == size_of(base.shape):
+            line = f"{name} = {buffer}.reshape({shape!r})"
+        else:
+            size = value.dtype.itemsize
+            strides = tuple(s * size for s in layout.strides)
+            line = (
+                f"{name} = ndarray({shape!r}, {self.bound(value.dtype)}, {buffer}, "
+                f"{layout.offset * size}, {strides!r})"
+            )
+        self.lines.append(line)
+        return name
+
+    def operand(self, a: Any, operation: Operation) -> str:
+        """An argument of an operation."""
+        if type(a) is Value:
+            return self.expression(a)
+        return self.bound(self.literal(a, operation))
+
+    def literal(self, a: Any, operation: Operation) -> Any:
+        """A number as an array of shape (), which ufuncs take in a third of the time."""
+        arrays = [x.dtype for x in operation.operands() if not x.number]
+        if type(a) in (int, float) and arrays:
+            dtype = np.result_type(*arrays, a)
+            if dtype.kind in "fc":
+                return np.asarray(a, dtype)
+        return a
+
+    # Operations
+
+    def operations(self) -> None:
+        for position, operation in enumerate(self.program.operations):
+            if self.plan.is_view(operation):
+                continue
+            place = self.plan.place(operation.results[0])
+            if place.kind == "call":
+                self.call(operation)
+            else:
+                found = form(operation)
+                assert found is not None
+                self.write(operation, found)
+            for value in self.plan.ends.get(position, ()):
+                self.forget(value)
+
+    def write(self, operation: Operation, found: Form) -> None:
+        operands = [self.operand(a, operation) for a in operation.args]
+        out = self.expression(operation.results[0])
+        f = "" if found.f is None else self.bound(found.f)
+        work = ""
+        if found.work is not None:
+            _, start, size = self.plan.workspace[operation]
+            shape, dtype = found.work
+            buffer = self.arena[start : start + size]
+            work = self.bound(strided(buffer, dtype, Layout.contiguous(shape)))
+        self.lines.append(found.code.format(*operands, out=out, f=f, work=work))
+
+    def call(self, operation: Operation) -> None:
+        """As in eager code; a result that may share memory with an operand is copied."""
+        function = self.bound(implementation(operation))
+        operands = [
+            self.expression(a) if type(a) is Value else self.bound(a) for a in operation.args
+        ]
+        params = [f"{name}={self.bound(x)}" for name, x in operation.params.items()]
+        names = [self.expression(y) for y in operation.results]
+        left = ", ".join(names) if len(names) == 1 else f"({', '.join(names)})"
+        self.lines.append(f"{left} = {function}({', '.join([*operands, *params])})")
+        for y, name in zip(operation.results, names, strict=True):
+            if not y.number:
+                given = "".join(f"{a}, " for a in operands)
+                self.lines.append(f"{name} = own({name}, ({given}))")
+
+    def forget(self, value: Value) -> None:
+        """Drop the names of a value that a call made, and of its views."""
+        for v, name in self.expressions.items():
+            if self.plan.layouts[v][0] is value and name[0] in "cv":
+                self.lines.append(f"{name} = None")
+
+    def results(self) -> None:
+        parts = []
+        for number, y in enumerate(self.program.outputs):
+            if type(y) is not Value:
+                parts.append(self.bound(y))
+            elif number in self.plan.copied:
+                parts.append(f"array({self.expression(y)}, order='C')")
+            else:
+                parts.append(self.expression(y))
+        self.lines.append(f"return [{', '.join(parts)}]")
+
+
+def implementation(operation: Operation) -> Callable[..., Any]:
+    """What eager code runs for an operation on NumPy's arrays."""
+    primitive = operation.primitive
+    if type(primitive).__call__ is not Primitive.__call__:
+        return primitive
+    return primitive.lower(get_backend("numpy"))
+
+
+def own(x: Any, operands: tuple[Any, ...]) -> np.ndarray:
+    """``x`` as a contiguous array of its own; a plain call may return a view of its operand."""
+    owned = type(x) is np.ndarray and x.base is None and x.flags.c_contiguous
+    return x if owned and not any(x is a for a in operands) else np.array(x, order="C")
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """That many bytes from the start of a cache line on."""
+    memory = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + nbytes]
+
+
+def strided(buffer: np.ndarray, dtype: Any, layout: Layout) -> np.ndarray:
+    """The array of this layout in a buffer of bytes."""
+    size = dtype.itemsize
+    strides = tuple(s * size for s in layout.strides)
+    return np.ndarray(layout.shape, dtype, buffer, layout.offset * size, strides)
