@@ -49,7 +49,11 @@ class Primitive:
     differentiable: bool = True
     multiple_results: ClassVar[bool] = False
     composite: ClassVar[bool] = False
-    # A subclass without `vjp` is transposed from its `jvp` (see transforms/vjp.py).
+    # Forward rule `(tangents, y, args, params)`: the result's tangent, linear in the arguments'.
+    # Without it a composite primitive is differentiated through what it is made of.
+    jvp: Callable[..., Any] | None = None
+    # Reverse rule `(needed, ct, y, args, params)`: the arguments' cotangents. Without it the
+    # primitive is transposed from its `jvp` (see transforms/tape.py).
     vjp: Callable[..., list[Any]] | None = None
 
     def __init__(self, name: str, reference: Callable[..., Any] | None = None) -> None:
@@ -116,10 +120,6 @@ class Primitive:
     def abstract(self, *args: Any, **params: Any) -> Any:
         """Shape rule: the result as :class:`ShapeDtype`."""
         raise NotImplementedError(f"{self.name} has no shape rule")
-
-    def jvp(self, tangents: Tangents, y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """Forward rule: the result's tangent, linear in ``tangents``."""
-        raise NotImplementedError(f"{self.name} has no derivative")
 
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]

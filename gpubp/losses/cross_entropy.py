@@ -11,7 +11,7 @@ from gpubp.losses.reduction import (
     normalise_axis,
     reduce,
 )
-from gpubp.special.logistic import largest_finite
+from gpubp.rules.fused.softmax import cross_entropy_p, log_softmax
 from gpubp.typing import Array
 
 
@@ -46,8 +46,6 @@ def cross_entropy(
             f"cross_entropy: label_smoothing is {label_smoothing}; it must be between 0 and 1."
         )
     xp = array_namespace(logits, target)
-    # Everything from the shifted logits: where the right class has the largest, nothing cancels.
-    shifted = xp.subtract(logits, largest_finite(logits, axis))
     if xp.isdtype(target.dtype, "integral"):
         shape = (*logits.shape[:axis], *logits.shape[axis + 1 :])
         if tuple(target.shape) != shape:
@@ -55,9 +53,9 @@ def cross_entropy(
                 f"cross_entropy: target has shape {tuple(target.shape)}; class indices for logits "
                 f"of shape {tuple(logits.shape)} with classes along axis {axis} have shape {shape}."
             )
-        index = xp.expand_dims(xp.astype(target, xp.int64, copy=False), axis=axis)
-        chosen = xp.squeeze(xp.take_along_axis(shifted, index, axis=axis), axis=axis)
-        total = 1.0
+        values = cross_entropy_p(
+            logits, target, axis=axis - logits.ndim, smoothing=float(label_smoothing)
+        )
     else:
         check_floating("cross_entropy", target=target)
         if target.ndim == logits.ndim - 1:
@@ -67,12 +65,9 @@ def cross_entropy(
                 "probabilities have the shape of logits. Remedy: xp.astype(target, xp.int64)."
             )
         check_same_shape("cross_entropy", logits=logits, target=target)
-        chosen = xp.sum(xp.multiply(target, shifted), axis=axis)
-        total = xp.sum(target, axis=axis)
-    if label_smoothing:
-        chosen = (1 - label_smoothing) * chosen + label_smoothing * xp.mean(shifted, axis=axis)
-        total = (1 - label_smoothing) * total + label_smoothing
-    values = total * xp.log(xp.sum(xp.exp(shifted), axis=axis)) - chosen
+        if label_smoothing:
+            target = (1 - label_smoothing) * target + label_smoothing / logits.shape[axis]
+        values = -xp.sum(xp.multiply(target, log_softmax(logits, axis)), axis=axis)
     return reduce("cross_entropy", values, reduction)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 from gpubp.core import array_namespace
+from gpubp.rules.fused import softmax as fused
 from gpubp.special.error import erfc
-from gpubp.special.logistic import expit, largest_finite, log1pexp
+from gpubp.special.logistic import expit, log1pexp
 from gpubp.typing import Array
 
 __all__ = [
@@ -195,9 +196,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     >>> softmax(np.asarray([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    xp = array_namespace(x)
-    e = xp.exp(x - largest_finite(x, axis))
-    return e / xp.sum(e, axis=axis, keepdims=True)
+    return fused.softmax(x, axis)
 
 
 def log_softmax(x: Array, axis: int = -1) -> Array:
@@ -207,6 +206,4 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     >>> log_softmax(np.asarray([0.0, 1000.0]))
     array([-1000.,     0.])
     """
-    xp = array_namespace(x)
-    shifted = x - largest_finite(x, axis)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    return fused.log_softmax(x, axis)

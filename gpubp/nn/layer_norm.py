@@ -9,6 +9,7 @@ from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.initialisers import ones, zeros
 from gpubp.nn.module import Module, field
+from gpubp.rules.fused.standardize import standardize_p
 from gpubp.typing import Array
 
 
@@ -66,9 +67,8 @@ class LayerNorm(Module):
                 f"LayerNorm: x has shape {tuple(x.shape)}, but must end in the layer's shape "
                 f"{self.shape}."
             )
-        xp = array_namespace(x, self.weight, self.bias)
-        axes = tuple(range(-count, 0))
-        centred = xp.subtract(x, xp.mean(x, axis=axes, keepdims=True))
-        variance = xp.mean(centred * centred, axis=axes, keepdims=True)
-        y = centred / xp.sqrt(variance + self.epsilon)
-        return y if self.weight is None else y * self.weight + self.bias
+        y, _ = standardize_p(x, last=count, epsilon=self.epsilon)
+        if self.weight is None:
+            return y
+        xp = array_namespace(y, self.weight, self.bias)
+        return xp.add(xp.multiply(y, self.weight), self.bias)

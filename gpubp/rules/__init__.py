@@ -1,5 +1,6 @@
 """Derivative, shape and vmap rules: one file for each section of the standard.
 
+What layers are made of, and the standard has not, is in ``fused``.
 Importing this package fills the registry; a new function is one row in the file of its section.
 """
 
@@ -8,6 +9,7 @@ from gpubp.rules import (
     data_types,
     elementwise,
     fft,
+    fused,
     indexing,
     linalg,
     linear_algebra,
@@ -23,6 +25,7 @@ __all__ = [
     "divide_no_nan",
     "elementwise",
     "fft",
+    "fused",
     "indexing",
     "linalg",
     "linear_algebra",

@@ -7,7 +7,9 @@ from typing import Any
 from gpubp.core.primitive import PRIMITIVES
 from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import normalize_axes
-from gpubp.rules.elementwise import divide_no_nan, exp, isfinite, log, where
+from gpubp.rules.elementwise import divide_no_nan, exp, log
+from gpubp.rules.fused import softmax as fused
+from gpubp.rules.fused.softmax import largest_finite
 from gpubp.special.row import Special, composite
 
 
@@ -41,20 +43,6 @@ def log1pexp(x: Any) -> Any:
     return -log_expit(-x)
 
 
-def largest_finite(x: Any, axis: Any) -> Any:
-    """The maximum along ``axis``, kept as a length-1 axis; 0 where it is infinite.
-
-    A constant to every derivative: the shift that it is used for cancels.
-
-    >>> import numpy as np
-    >>> largest_finite(np.asarray([[1.0, 3.0], [-np.inf, -np.inf]]), -1)
-    array([[3.],
-           [0.]])
-    """
-    top = FUNCTIONS["max"](PRIMITIVES["stop_gradient"](x), axis=axis, keepdims=True)
-    return where(isfinite(top), top, 0.0)
-
-
 @composite
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
     """log(sum(b * exp(a))) along ``axis``; a slice of minus infinities gives minus infinity.
@@ -81,8 +69,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     >>> softmax(np.asarray([0.0, 1000.0]))
     array([0., 1.])
     """
-    powers = exp(x - largest_finite(x, axis))
-    return powers / FUNCTIONS["sum"](powers, axis=axis, keepdims=True)
+    return fused.softmax(x, axis)
 
 
 @composite
@@ -93,5 +80,4 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     >>> log_softmax(np.asarray([0.0, 1000.0]))
     array([-1000.,     0.])
     """
-    shifted = x - largest_finite(x, axis)
-    return shifted - log(FUNCTIONS["sum"](exp(shifted), axis=axis, keepdims=True))
+    return fused.log_softmax(x, axis)

@@ -51,7 +51,26 @@ def apply_jvp(
     values = y if primitive.multiple_results else (y,)
     if any(type(x) is Array for x in (*values, *tangents)):
         (y,), args, tangents = alike((y,)), alike(args), alike(tangents)
+    if primitive.jvp is None:
+        return _jvp_of_parts(primitive, tangents, args, params)
     return primitive.jvp(tangents, y, args, params)
+
+
+def _jvp_of_parts(
+    primitive: Primitive, tangents: Sequence[Any], args: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """The tangent through what a composite primitive is made of."""
+    with running(JVPTrace()) as trace:
+        y = primitive.decompose(
+            *[
+                Array(x, trace, t) if is_array(x) else x
+                for x, t in zip(args, tangents, strict=True)
+            ],
+            **params,
+        )
+        if primitive.multiple_results:
+            return [trace.result(e)[1] for e in y]
+        return trace.result(y)[1]
 
 
 def jvp(

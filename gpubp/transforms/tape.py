@@ -72,7 +72,8 @@ class Tape(Trace):
         if not active:
             return tuple(Array(e, self, None) for e in y)
         traced = any(type(e) is Array for e in y)
-        return self._append_parts(Node(primitive, primals, y, params, parents, traced))
+        args, kept = self.residuals(primitive, parents, primals, y)
+        return self._append_parts(y, Node(primitive, args, kept, params, parents, traced))
 
     def residuals(
         self, primitive: Primitive, parents: Sequence[Any], args: Sequence[Any], y: Any
@@ -85,10 +86,9 @@ class Tape(Trace):
         if not active:
             return tuple(Array(y, self, None) for y in call(*primals))
         ys, primitive = call.vjp_call(primals, [p is not None for p in parents])
-        return self._append_parts(Node(primitive, primals, ys, {}, parents))
+        return self._append_parts(ys, Node(primitive, primals, ys, {}, parents))
 
-    def _append_parts(self, node: Node) -> tuple[Array, ...]:
-        y = node.y
+    def _append_parts(self, y: Sequence[Any], node: Node) -> tuple[Array, ...]:
         self.nodes.append(node)
         main = len(self.nodes) - 1
         self.nodes.extend(Part(main, i, len(y)) for i in range(len(y)))
@@ -188,7 +188,7 @@ class _Transposed:
             full: list[Any] = [None] * len(args)
             for i, t in zip(active, tangents, strict=True):
                 full[i] = t
-            return self.primitive.jvp(full, y, args, params)
+            return apply_jvp(self.primitive, full, y, args, params)
 
         cts = ct if isinstance(ct, list) else [ct]
         found = linear_transpose(forward, [args[i] for i in active], cts)

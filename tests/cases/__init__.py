@@ -9,6 +9,7 @@ from cases import (
     data_types,
     elementwise,
     fft,
+    fused,
     indexing,
     linalg,
     linear_algebra,
@@ -30,6 +31,7 @@ SECTIONS = (
     statistical,
     linalg,
     fft,
+    fused,
     special,
     array_object,
 )

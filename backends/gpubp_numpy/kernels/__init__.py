@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_numpy.kernels import indexing, partials, random, selection, standard, windows
+from gpubp_numpy.kernels import (
+    indexing,
+    partials,
+    random,
+    selection,
+    softmax,
+    standard,
+    standardize,
+    windows,
+)
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **standard.KERNELS,
@@ -11,5 +20,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     **partials.KERNELS,
     **random.KERNELS,
     **selection.KERNELS,
+    **softmax.KERNELS,
+    **standardize.KERNELS,
     **windows.KERNELS,
 }

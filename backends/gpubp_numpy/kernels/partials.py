@@ -12,7 +12,7 @@ def multiply_no_nan(t: Any, d: Any) -> Any:
     """``t * d``, and exactly 0 wherever either is 0."""
     with np.errstate(all="ignore"):
         product = np.multiply(t, d)
-    if _all_finite(product):
+    if all_finite(product):
         return product
     return _zero_where(np.equal(t, 0) | np.equal(d, 0), product)
 
@@ -21,10 +21,10 @@ def divide_no_nan(t: Any, d: Any) -> Any:
     """``t / d``, and exactly 0 wherever ``t`` is 0."""
     with np.errstate(all="ignore"):
         quotient = np.divide(t, d)
-    return quotient if _all_finite(quotient) else _zero_where(np.equal(t, 0), quotient)
+    return quotient if all_finite(quotient) else _zero_where(np.equal(t, 0), quotient)
 
 
-def _all_finite(x: Any) -> bool:
+def all_finite(x: Any) -> bool:
     """True only if every element is finite; may be False for huge ones, whose squares overflow.
 
     One call of BLAS, half of what ``isfinite(x).all()`` takes; and of the products that are one,
