@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,6 +19,7 @@ class CupyBackend(Backend):
     library = "cupy"
     install = "pip install 'gpubp[cuda12]' (for a driver of CUDA 13: 'gpubp[cuda13]')"
     priority = 100
+    fuses = True
 
     def __init__(self, device: str | None = None) -> None:
         import cupy
@@ -179,6 +180,13 @@ class CupyBackend(Backend):
         return super().is_out_of_memory(error) or (
             isinstance(error, RuntimeError) and any(text in str(error) for text in _EXHAUSTED)
         )
+
+    def executable(
+        self, program: Any, donated: frozenset[int]
+    ) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        from gpubp_cupy.compiled.executable import Executable
+
+        return Executable(program, donated)
 
     def details(self) -> dict[str, str]:
         runtime = self._cupy.cuda.runtime

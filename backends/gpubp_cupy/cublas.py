@@ -157,21 +157,27 @@ def product(
     b: Layout,
     addresses: tuple[int, int, int],
     stack: Stack | None = None,
+    alpha: float = 1.0,
+    beta: float = 0.0,
 ) -> None:
-    """``out = a @ b`` for ``size`` (m, n, k), or a stack of them; the rows of out are contiguous.
+    """``out = alpha a @ b + beta out``, or a stack of them; the rows of out are contiguous.
+
+    ``size`` is (m, n, k).
 
     cuBLAS stores matrices by columns, so it is asked for the transpose: ``b.T @ a.T``.
     """
     (m, n, k), (at_a, at_b, at_out), dtype = size, addresses, kind.dtype
-    shape = (_current_handle(), b.transposed, a.transposed, n, m, k, kind.one)
+    one = kind.one if alpha == 1 else type(kind.one)(alpha)
+    zero = kind.zero if beta == 0 else type(kind.zero)(beta)
+    shape = (_current_handle(), b.transposed, a.transposed, n, m, k, one)
     right, left, out = (at_b, dtype, b.leading), (at_a, dtype, a.leading), (at_out, dtype, n)
     how = (kind.compute, _DEFAULT_ALGORITHM)
     if stack is None:
-        _check(_lib.cublasGemmEx(*shape, *right, *left, kind.zero, *out, *how))
+        _check(_lib.cublasGemmEx(*shape, *right, *left, zero, *out, *how))
     else:
         number, between_a, between_b, between_out = stack
         status = _lib.cublasGemmStridedBatchedEx(
-            *(*shape, *right, between_b, *left, between_a, kind.zero),
+            *(*shape, *right, between_b, *left, between_a, zero),
             *(*out, between_out, number, *how),
         )
         _check(status)

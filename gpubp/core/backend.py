@@ -14,7 +14,7 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -75,6 +75,9 @@ class Backend:
     """``"auto"`` takes the usable backend with the highest; below zero: only when named."""
     kernels: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     """Faster or gap-filling versions of functions: ``backend.kernels.get(name, reference)``."""
+
+    fuses: ClassVar[bool] = False
+    """Whether ``executable`` takes programs with fused kernels."""
 
     def __init__(self, device: str | None = None) -> None:
         self.device = None if device is None else self.parse_device(device)
@@ -189,6 +192,16 @@ class Backend:
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether ``error``, which the library raised, says that memory is exhausted."""
         return isinstance(error, MemoryError)
+
+    def executable(
+        self, program: Any, donated: frozenset[int]
+    ) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+        """What runs a :class:`~gpubp.compiler.program.Program` on its inputs, raw arrays.
+
+        ``None`` if nothing is faster than its operations one by one. ``donated`` are the numbers of
+        the inputs whose memory it may overwrite.
+        """
+        return None
 
     def details(self) -> dict[str, str]:
         """What a user may want to know about the installation, such as the BLAS in use."""

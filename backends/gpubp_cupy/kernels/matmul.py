@@ -26,18 +26,52 @@ MOST_CALLS = 4
 
 def matmul(a: Any, b: Any) -> Any:
     """``a @ b`` for arrays of at least two axes."""
+    return _multiply(a, b)
+
+
+def product(
+    a: Any,
+    b: Any,
+    c: Any = None,
+    *,
+    transpose_a: bool,
+    transpose_b: bool,
+    alpha: float,
+    out: Any = None,
+) -> Any:
+    """``alpha op(a) op(b) [+ c]``; into ``out``, C-contiguous, if it is given."""
+    a = a.swapaxes(-1, -2) if transpose_a else a
+    b = b.swapaxes(-1, -2) if transpose_b else b
+    if c is None:
+        return _multiply(a, b, out, alpha)
+    if out is None:
+        out = c.copy()
+    elif out is not c:
+        cupy.copyto(out, c)
+    return _multiply(a, b, out, alpha, 1.0)
+
+
+def _multiply(a: Any, b: Any, out: Any = None, alpha: float = 1.0, beta: float = 0.0) -> Any:
     if a.dtype != b.dtype:
         dtype = cupy.result_type(a, b)
         a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     kind = cublas.KINDS.get(a.dtype.char)
     (m, k), n = a.shape[-2:], b.shape[-1]
     if kind is None or max(m, n, k) > LARGEST:
-        return cupy.matmul(a, b)
+        y = cupy.matmul(a, b)
+        y = y if alpha == 1 else alpha * y
+        if out is None:
+            return y
+        cupy.copyto(out, y + out if beta else y)
+        return out
     stack = a.shape[:-2]
     if stack != b.shape[:-2]:
         stack = cupy.broadcast_shapes(stack, b.shape[:-2])
-    out = (cupy.empty if k else cupy.zeros)((*stack, m, n), a.dtype)
+    if out is None:
+        out = cupy.empty((*stack, m, n), a.dtype)
     if not (k and out.size):
+        if not beta:
+            out.fill(0)
         return out
     (a, of_a), (b, of_b) = _by_rows_or_columns(a), _by_rows_or_columns(b)
     axes = _merged(stack, a, b, out) if stack else []
@@ -52,7 +86,7 @@ def matmul(a: Any, b: Any) -> Any:
                 _moved(start, axis, i * a.itemsize) for start in starts for i in range(axis.number)
             ]
     for start in starts:
-        cublas.product(kind, (m, n, k), of_a, of_b, start, inner)
+        cublas.product(kind, (m, n, k), of_a, of_b, start, inner, alpha, beta)
     return out
 
 
@@ -118,4 +152,4 @@ def _evenly_spaced(x: Any, layout: Layout) -> tuple[Any, Layout]:
     return cupy.ascontiguousarray(x), Layout(False, x.shape[-1])
 
 
-KERNELS = {"matmul": matmul} if cublas.AVAILABLE else {}
+KERNELS: dict[str, Any] = {"matmul": matmul, "product": product} if cublas.AVAILABLE else {}
