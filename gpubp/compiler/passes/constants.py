@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 from gpubp.compiler.passes.patterns import Facts
 from gpubp.compiler.program import Operation, Value
@@ -12,36 +12,43 @@ from gpubp.core.shapes import size_of
 
 LARGEST = 1 << 16  # elements of a result that is computed while compiling
 
-# Name: whether all elements of the result are elements of the argument.
+# Every element of the result is an element of the argument.
 _REARRANGE = frozenset(
     ("broadcast_to", "flip", "permute_dims", "reshape", "roll", "slice", "stop_gradient")
 )
 _CASTS = frozenset(("astype", "astype_discrete"))
+_FILLS: dict[str, Any] = {"zeros": 0, "ones": 1}
 _NUMBERS: dict[str, Any] = {"b": bool, "i": int, "f": float}
 
 
-class Known(Facts):
-    """A program's constants and what is known of its values."""
+class Known(Facts, Protocol):
+    """Constants of a program, and the numbers found so far."""
 
     constants: dict[Value, Any]
     numbers: dict[Value, Any]
 
 
-def number_of(value: Value, known: Any) -> Any:
+def number_of(value: Value, known: Known) -> Any:
     """The number that every element of ``value`` is, or ``None``."""
-    if value in known.numbers:
-        return known.numbers[value]
-    found = None
-    made_by = known.producer(value)
+    if value not in known.numbers:
+        known.numbers[value] = _number_of(value, known)
+    return known.numbers[value]
+
+
+def _number_of(value: Value, known: Known) -> Any:
     if value in known.constants:
-        found = _uniform(value, known.constants[value])
-    elif made_by is not None and made_by.primitive.name in _REARRANGE | _CASTS:
+        return _uniform(value, known.constants[value])
+    made_by = known.producer(value)
+    if made_by is None:
+        return None
+    name, params = made_by.primitive.name, made_by.params
+    if name in _FILLS or name == "full":
+        return _cast(_FILLS.get(name, params.get("value")), value)
+    if name in _REARRANGE | _CASTS:
         (x,) = made_by.args
         found = number_of(x, known) if type(x) is Value else None
-        if found is not None and made_by.primitive.name in _CASTS:
-            found = _cast(found, value)
-    known.numbers[value] = found
-    return found
+        return found if found is None or name in _REARRANGE else _cast(found, value)
+    return None
 
 
 def _uniform(value: Value, x: Any) -> Any:
@@ -57,28 +64,33 @@ def _uniform(value: Value, x: Any) -> Any:
 
 
 def _cast(number: Any, value: Value) -> Any:
+    if type(number) is complex:
+        return None
     to = _NUMBERS.get(kind_of_dtype(value.namespace.backend.xp, value.dtype))
     if to is None or (to is int and not math.isfinite(number)):
         return None
     return to(number)
 
 
-def is_range(value: Any, constants: dict[Value, Any], axis_length: int) -> int | None:
-    """Along which axis a constant counts 0, 1, ... up to ``axis_length``; -1 for a lone 0.
-
-    ``None`` if it does anything else.
-    """
-    x = constants.get(value)
-    if x is None or dtype_kind(x) != "i" or size_of(value.shape) != axis_length:
-        return None
+def counts(value: Value, known: Known) -> int | None:
+    """Along which axis ``value`` counts 0, 1, ... to its size; -1 for a lone 0, else ``None``."""
     long = [i for i, n in enumerate(value.shape) if n > 1]
     if len(long) > 1:
         return None
-    xp = value.namespace.backend.xp
-    counted = xp.arange(axis_length, dtype=x.dtype, device=value.namespace.device)
-    if not bool(xp.all(xp.reshape(x, (-1,)) == counted)):
+    size, along = size_of(value.shape), long[0] if long else -1
+    made_by = known.producer(value)
+    while made_by is not None and made_by.primitive.name == "reshape":
+        value = made_by.args[0]
+        made_by = known.producer(value)
+    if made_by is not None and made_by.primitive.name == "arange":
+        bounds = {name: made_by.params[name] for name in ("start", "stop", "step")}
+        return along if bounds == {"start": 0, "stop": size, "step": 1} else None
+    x = known.constants.get(value)
+    if x is None or dtype_kind(x) != "i":
         return None
-    return long[0] if long else -1
+    xp = value.namespace.backend.xp
+    counted = xp.arange(size, dtype=x.dtype, device=value.namespace.device)
+    return along if bool(xp.all(xp.reshape(x, (-1,)) == counted)) else None
 
 
 def fold(operation: Operation, constants: dict[Value, Any]) -> Any:

@@ -186,10 +186,16 @@ def _alike(y: Operand, wanted: Value) -> bool:
     )
 
 
+def _literal(x: Any) -> Any:
+    """What tells 1 from 1.0 and True, and 0.0 from -0.0; what is no number stays as it is."""
+    return (type(x), repr(x)) if type(x) in SCALARS else x
+
+
 def _key(operation: Operation) -> Any:
     """What equal operations share; never across regions, or a checkpoint would be undone."""
-    args = tuple(a if type(a) is Value else (type(a), repr(a)) for a in operation.args)
-    key = operation.region, operation.primitive, args, tuple(sorted(operation.params.items()))
+    args = tuple(a if type(a) is Value else _literal(a) for a in operation.args)
+    params = tuple((name, _literal(operation.params[name])) for name in sorted(operation.params))
+    key = operation.region, operation.primitive, args, params
     try:
         hash(key)
     except TypeError:  # a parameter without a hash: a dtype, a device of some library

@@ -13,7 +13,7 @@ from gpubp.compiler.passes.fusion.layout import Layout, contiguous, strides
 from gpubp.compiler.passes.fusion.nodes import Node, Read, dtype_name
 from gpubp.compiler.program import Operation, Program, Value
 
-_NAMES = {"astype_discrete": "astype"}
+_NAMES = {"astype_discrete": "astype", "number_as_array": "astype"}
 
 
 class Lowering:
@@ -86,7 +86,10 @@ class Lowering:
             found = self._gather(node, dtype)
         elif name == "index_add":
             hit, _ = self._hit(node, 2)
-            found = self._step("where", (hit, self._argument(node, 1), Literal(0)), dtype)
+            added = self._argument(node, 1) if node.reads[1] else Literal(node.fill)
+            found = self._step("where", (hit, added, Literal(0)), dtype)
+        elif name == "arange":
+            found = self._arange(node, dtype)
         else:
             args = tuple(self._argument(node, i) for i in range(len(operation.args)))
             if node.operation.params.get("axis") is not None and not node.over:
@@ -107,6 +110,15 @@ class Lowering:
         label = self._step("where", (below, wrapped, label), dtype)
         position = self._step("index", (), "int64", node.counted)
         return self._step("equal", (position, label), "bool"), label
+
+    def _arange(self, node: Node, dtype: str) -> int:
+        start, step = (node.operation.params[name] for name in ("start", "step"))
+        found = self._step("index", (), "int64", node.counted)
+        if step != 1:
+            found = self._step("multiply", (found, Literal(step)), "int64")
+        if start != 0:
+            found = self._step("add", (found, Literal(start)), "int64")
+        return found if dtype == "int64" else self._step("astype", (found,), dtype)
 
     def _gather(self, node: Node, dtype: str) -> int:
         hit, label = self._hit(node, 1)
@@ -199,8 +211,11 @@ def body(
     for node in nodes:
         for a in node.operation.operands():
             _define(a, node, known, operations, used, constants)
-        operations.append(node.operation)
-        known.add(node.result)
+        if node.result in constants:
+            _define(node.result, node, known, operations, used, constants)
+        else:
+            operations.append(node.operation)
+            known.add(node.result)
     return Program(list(args), used, operations, list(outputs))
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from gpubp.compiler.kernel import DTYPES, POINTWISE, REDUCTIONS
 from gpubp.compiler.passes.axes import Axes, Axis, Loops, Untied, fresh
-from gpubp.compiler.passes.constants import is_range, number_of
+from gpubp.compiler.passes.constants import counts, number_of
 from gpubp.compiler.passes.views import VIEWS, walk
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.core.shapes import Shape, shape_of, size_of
+from gpubp.rules.creation import arange_p
 
 
 @dataclass(eq=False, slots=True)
@@ -33,7 +34,8 @@ class Node:
         reads: for each argument; ``None`` for a number, and for what the kernel does without.
         axes: of the result.
         over: loops that a reduction reduces.
-        counted: the loop whose position the operation compares with.
+        counted: the loop whose position the operation uses.
+        fill: the number that ``index_add`` adds, if it is one.
     """
 
     operation: Operation
@@ -41,6 +43,7 @@ class Node:
     axes: Axes
     over: Axis = ()
     counted: Axis = ()
+    fill: Any = None
 
     @property
     def result(self) -> Value:
@@ -81,6 +84,22 @@ class Nodes:
         except Untied:
             self.loops.undo(mark)
             return None
+
+    def counter(self, value: Value) -> Node | None:
+        """The node of a range, made of nothing; ``None`` if ``value`` is no range."""
+        operation = self.producers.get(value)
+        if operation is None and counts(value, self) is not None:
+            params = {"start": 0, "stop": size_of(value.shape), "step": 1}
+            operation = Operation(arange_p, (), params, (value,))
+        if (
+            operation is None
+            or operation.primitive is not arange_p
+            or size_of(value.shape) < 2
+            or any(type(operation.params[name]) is not int for name in ("start", "step"))
+        ):
+            return None
+        axes = fresh(value.shape)
+        return Node(operation, (), axes, counted=next(axis for axis in axes if axis))
 
     def read(self, value: Any) -> Read | None:
         """An operand in loops of its own, from as deep below views as one can walk."""
@@ -150,8 +169,8 @@ def _chosen(nodes: Nodes, shape: Shape, index: tuple[Any, ...]) -> tuple[int, di
     ndim = max(len(shape_of(i)) for i in index)
     labels, walked = [], {}
     for a, i in enumerate(index):
-        along = is_range(i, nodes.constants, shape[a]) if type(i) is Value else None
-        if along is None:
+        along = counts(i, nodes) if type(i) is Value else None
+        if along is None or size_of(i.shape) != shape[a]:
             labels.append(a)
         elif along >= 0:
             walked[along + ndim - len(i.shape)] = a
@@ -192,15 +211,17 @@ def _index_add(nodes: Nodes, operation: Operation) -> Node:
     axes = fresh(x.shape)
     ndim = max(len(shape_of(i)) for i in index)
     rows = tuple(axes[walked[i]] if i in walked else () for i in range(ndim))
-    labels, added = nodes.read(index[label]), nodes.read(v)
+    labels = nodes.read(index[label])
+    fill = number_of(v, nodes)
+    added = nodes.read(v) if fill is None else None
     nodes.spread(labels, rows)
     nodes.spread(added, rows)
     reads = (None, added, *[labels if a == label else None for a in range(len(index))])
-    return Node(operation, reads, axes, counted=axes[label])
+    return Node(operation, reads, axes, counted=axes[label], fill=fill)
 
 
 _KINDS: dict[str, Callable[[Nodes, Operation], Node]] = {
-    **dict.fromkeys((*POINTWISE, "astype_discrete"), _pointwise),
+    **dict.fromkeys((*POINTWISE, "astype_discrete", "number_as_array"), _pointwise),
     **dict.fromkeys(REDUCTIONS, _reduction),
     "gather": _gather,
     "index_add": _index_add,
