@@ -14,7 +14,7 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -193,6 +193,22 @@ class Backend:
     def details(self) -> dict[str, str]:
         """What a user may want to know about the installation, such as the BLAS in use."""
         return {}
+
+    # Compiled programs (gpubp.compiler); by themselves they are plain calls, one by one.
+
+    def writes(self, operation: Any) -> bool:
+        """Whether :meth:`executable` computes ``operation`` into buffers that are given to it."""
+        return False
+
+    def workspace(self, operation: Any) -> int:
+        """Bytes that such an operation needs beside its results while it runs."""
+        return 0
+
+    def executable(self, program: Any, memory: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """``program``, laid out as ``memory`` says, as a function from raw arrays to raw arrays."""
+        from gpubp.compiler.program import run
+
+        return functools.partial(run, program)
 
     def array_ufunc(self, xp: Any, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
         """The library's ufunc called on traced arrays, through their namespace ``xp``."""
