@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
+from gpubp.compiler.plan import Plan
 from gpubp.compiler.program import Program, Value, run
 from gpubp.compiler.record import record
 from gpubp.core.abstract import SCALARS, ShapeDtype
@@ -178,8 +178,8 @@ def split(program: Program, inputs: int, outputs: int, position: int) -> tuple[P
 def executable(
     program: Program, donated: frozenset[int] = frozenset()
 ) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """The program as its backend runs it; plain calls where a backend has nothing better."""
-    return partial(run, program)
+    """The program as its backend runs it."""
+    return Plan(program, donated).executable
 
 
 def _copies(values: Sequence[Value]) -> list[Value]:
