@@ -12,6 +12,7 @@ A transformation takes a function of arrays and returns another; they nest in an
     implicit_root                  derivatives of a solution, past its solver
     stop_gradient                  none
     compile                        recorded once, then run as one planned and fused program
+    plan                           what that program does and needs, without running it
     support                        what works where: function by transformation by library
 
 Arguments and results are trees: arrays in dicts, lists, tuples, named tuples, modules of
@@ -42,6 +43,7 @@ from typing import TYPE_CHECKING, Any
 from gpubp import errors, rules, special, typing
 from gpubp.catalogue import support
 from gpubp.compiler.compiled import compile
+from gpubp.compiler.plan import plan
 from gpubp.core import tree
 from gpubp.core.array import Array
 from gpubp.core.backend import available_backends, get_backend, use_backend
@@ -87,6 +89,7 @@ __all__ = [
     "losses",
     "nn",
     "optim",
+    "plan",
     "random",
     "rules",
     "special",

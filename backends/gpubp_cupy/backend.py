@@ -28,7 +28,10 @@ class CupyBackend(Backend):
 
         self._cupy = cupy
         self.kernels = KERNELS
-        self._several = self._count_devices() > 1
+        try:
+            self._several = self._count_devices() > 1
+        except BackendUnavailableError:  # which is `probe`'s to say
+            self._several = False
         if self._several:
             ON_CURRENT_DEVICE.add(cupy.ndarray)
         super().__init__(device)
@@ -181,12 +184,15 @@ class CupyBackend(Backend):
             isinstance(error, RuntimeError) and any(text in str(error) for text in _EXHAUSTED)
         )
 
-    def executable(
-        self, program: Any, donated: frozenset[int]
-    ) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    def writes(self, operation: Any) -> bool:
+        from gpubp_cupy.compiled.executable import writes
+
+        return writes(operation)
+
+    def executable(self, program: Any, memory: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
         from gpubp_cupy.compiled.executable import Executable
 
-        return Executable(program, donated)
+        return Executable(program, memory)
 
     def details(self) -> dict[str, str]:
         runtime = self._cupy.cuda.runtime

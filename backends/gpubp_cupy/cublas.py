@@ -19,9 +19,14 @@ from ctypes import c_int, c_longlong, c_void_p
 from typing import Any, NamedTuple
 
 import cupy
-from cupy_backends.cuda.libs import cublas
 
-AVAILABLE = os.name == "posix"  # elsewhere a module does not show its dependencies' symbols
+try:
+    from cupy_backends.cuda.libs import cublas
+except ImportError:  # CuPy without CUDA's libraries, as on a machine without a GPU
+    cublas = None
+
+# Elsewhere a module does not show its dependencies' symbols.
+AVAILABLE = os.name == "posix" and cublas is not None
 
 _DEFAULT_ALGORITHM = -1
 _NO_REDUCED_PRECISION_REDUCTION = 16  # of float16 and bfloat16: partial sums stay float32

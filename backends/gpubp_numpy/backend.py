@@ -65,6 +65,21 @@ class NumpyBackend(Backend):
 
         return {"version": self._np.__version__, "BLAS": blas_in_use()}
 
+    def writes(self, operation: Any) -> bool:
+        from gpubp_numpy.compiled import writes
+
+        return writes(operation)
+
+    def workspace(self, operation: Any) -> int:
+        from gpubp_numpy.compiled import workspace
+
+        return workspace(operation)
+
+    def executable(self, program: Any, memory: Any) -> Any:
+        from gpubp_numpy.compiled import Executable
+
+        return Executable(program, memory)
+
     def array_ufunc(self, xp: Any, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
         return self._protocols.array_ufunc(xp, ufunc, method, inputs, kwargs)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import chain
 from typing import Any
 
-from gpubp.compiler.passes import optimize
+from gpubp.compiler.plan import Plan
 from gpubp.compiler.program import Program, Value, run
 from gpubp.compiler.record import record
 from gpubp.core.abstract import SCALARS, ShapeDtype
-from gpubp.core.backend import Backend, get_backend
 from gpubp.core.namespace import dtype_kind
 from gpubp.core.primitive import Primitive
 from gpubp.core.stack import stack
@@ -181,17 +178,8 @@ def split(program: Program, inputs: int, outputs: int, position: int) -> tuple[P
 def executable(
     program: Program, donated: frozenset[int] = frozenset()
 ) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """The program as its backend runs it; plain calls where a backend has nothing better."""
-    backend = backend_of(program)
-    optimized = optimize(program, fuse=backend.fuses)
-    return backend.executable(optimized, donated) or partial(run, optimized)
-
-
-def backend_of(program: Program) -> Backend:
-    """The backend of a program's values."""
-    results = (y for o in program.operations for y in o.results)
-    first = next(chain(program.inputs, program.constants, results), None)
-    return get_backend() if first is None else first.namespace.backend
+    """The program as its backend runs it."""
+    return Plan(program, donated).executable
 
 
 def _copies(values: Sequence[Value]) -> list[Value]:

@@ -151,6 +151,12 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if stack.recorder is not None:
             return self.f(*args, **kwargs)  # part of a larger program
+        recorded, leaves = self.recorded(args, kwargs)
+        arrays = [plain(x) for x in leaves if is_dynamic(x)]
+        return recorded.finish(recorded.call(*arrays, *recorded.captured))
+
+    def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recorded, list[Any]]:
+        """The program for these arguments, recorded if none fits yet, and their leaves."""
         static, dynamic = self._split(args)
         leaves, treedef = tree.flatten((dynamic, kwargs))
         key = treedef, static, tuple([_kind(x) for x in leaves])
@@ -162,8 +168,7 @@ class Compiled:
             recorded = self._record(static, leaves, treedef, key)
         else:
             self.programs.move_to_end(key)
-        arrays = [plain(x) for x in leaves if is_dynamic(x)]
-        return recorded.finish(recorded.call(*arrays, *recorded.captured))
+        return recorded, leaves
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -69,7 +69,7 @@ class MemoryPlan:
 
 def nbytes(value: Value) -> int:
     """Bytes of an array; a Python number has none."""
-    return 0 if value.number else size_of(value.shape) * itemsize(value.dtype)
+    return 0 if value.number else size_of(value.shape) * itemsize(value)
 
 
 def alike(x: Value, y: Value) -> bool:
@@ -77,15 +77,14 @@ def alike(x: Value, y: Value) -> bool:
     return not x.number and tuple(x.shape) == tuple(y.shape) and x.dtype == y.dtype
 
 
-def itemsize(dtype: Any) -> int:
-    """Bytes of an element, for the dtypes of any library."""
+def itemsize(value: Value) -> int:
+    """Bytes of an element, whatever the library's dtypes are."""
+    dtype = value.namespace.backend.dtype(value.dtype)
     found = getattr(dtype, "itemsize", None)
-    if isinstance(found, int):
+    if found is not None:
         return found
-    name = str(dtype)
-    if name.endswith("bool"):
-        return 1
-    return int("".join(c for c in name.rpartition(".")[2] if c.isdigit())) // 8
+    bits = "".join(c for c in str(dtype).rpartition(".")[2] if c.isdigit())
+    return int(bits) // 8 if bits else 1  # a boolean
 
 
 def kernel_of(operation: Operation) -> Kernel | None:

@@ -193,19 +193,25 @@ class Backend:
         """Whether ``error``, which the library raised, says that memory is exhausted."""
         return isinstance(error, MemoryError)
 
-    def executable(
-        self, program: Any, donated: frozenset[int]
-    ) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
-        """What runs a :class:`~gpubp.compiler.program.Program` on its inputs, raw arrays.
-
-        ``None`` if nothing is faster than its operations one by one. ``donated`` are the numbers of
-        the inputs whose memory it may overwrite.
-        """
-        return None
-
     def details(self) -> dict[str, str]:
         """What a user may want to know about the installation, such as the BLAS in use."""
         return {}
+
+    # Compiled programs (gpubp.compiler); by themselves they are plain calls, one by one.
+
+    def writes(self, operation: Any) -> bool:
+        """Whether :meth:`executable` computes ``operation`` into buffers that are given to it."""
+        return False
+
+    def workspace(self, operation: Any) -> int:
+        """Bytes that such an operation needs beside its results while it runs."""
+        return 0
+
+    def executable(self, program: Any, memory: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """``program``, laid out as ``memory`` says, as a function from raw arrays to raw arrays."""
+        from gpubp.compiler.program import run
+
+        return functools.partial(run, program)
 
     def array_ufunc(self, xp: Any, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
         """The library's ufunc called on traced arrays, through their namespace ``xp``."""

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from compiler.build import Builder, arrays
+from compiler.build import Builder, arguments_of
 from compiler.programs import PROGRAMS, build
 from gpubp.compiler.memory import assign
 from gpubp.compiler.program import run
@@ -17,11 +17,6 @@ EVERY = pytest.mark.parametrize("name", PROGRAMS)
 
 def prepare(program, donated=()):
     return Executable(program, assign(program, donated, writes, workspace))
-
-
-def inputs_of(program):
-    found = arrays(program)
-    return [float(a) if x.number else a for x, a in zip(program.inputs, found, strict=True)]
 
 
 def same(found, expected):
@@ -35,7 +30,7 @@ def same(found, expected):
 def test_programs_give_what_plain_calls_give(name):
     program = build(name)
     executable = prepare(program)
-    inputs = inputs_of(program)
+    inputs = arguments_of(program)
     expected = run(program, inputs)
     for _ in range(2):
         same(executable(inputs), expected)
@@ -44,7 +39,7 @@ def test_programs_give_what_plain_calls_give(name):
 @EVERY
 def test_the_planned_peak_is_what_a_run_allocates(name):
     program = build(name)
-    inputs = inputs_of(program)
+    inputs = arguments_of(program)
     prepare(program)(inputs)  # whatever is loaded or cached on first use
     tracemalloc.start()
     try:
@@ -60,7 +55,7 @@ def test_the_planned_peak_is_what_a_run_allocates(name):
 @EVERY
 def test_arguments_are_not_written_to_unless_donated(name):
     program = build(name)
-    inputs = inputs_of(program)
+    inputs = arguments_of(program)
     copies = [np.array(a) for a in inputs]
     prepare(program)(inputs)
     same(inputs, [c if x.shape else float(c) for x, c in zip(program.inputs, copies, strict=True)])
@@ -70,7 +65,7 @@ def test_arguments_are_not_written_to_unless_donated(name):
 def test_results_survive_the_next_call(name):
     program = build(name)
     executable = prepare(program)
-    inputs = inputs_of(program)
+    inputs = arguments_of(program)
     first = executable(inputs)
     kept = [np.array(y) for y in first]
     others = [a + 1 for a in inputs]
@@ -81,7 +76,7 @@ def test_results_survive_the_next_call(name):
 
 def test_donated_arguments_come_back_updated():
     program = build("updates")
-    inputs = inputs_of(program)
+    inputs = arguments_of(program)
     expected = run(program, inputs)
     found = prepare(program, (0, 1, 2))(inputs)
     same(found, expected)
@@ -101,7 +96,7 @@ def test_donated_arguments_come_back_updated():
 @pytest.mark.parametrize("name", ["views", "updates", "products"])
 def test_arguments_of_any_layout_are_taken(name, spoil):
     program = build(name)
-    inputs = inputs_of(program)
+    inputs = arguments_of(program)
     expected = run(program, inputs)
     donated = (0, 1, 2) if name == "updates" else ()
     same(prepare(program, donated)([spoil(x) for x in inputs]), expected)
@@ -110,7 +105,7 @@ def test_arguments_of_any_layout_are_taken(name, spoil):
 def test_threads_may_share_a_program():
     program = build("reductions")
     executable = prepare(program)
-    calls = [[x + k for x in inputs_of(program)] for k in range(4)]
+    calls = [[x + k for x in arguments_of(program)] for k in range(4)]
     expected = [run(program, inputs) for inputs in calls]
     found = [[] for _ in calls]
 

@@ -46,12 +46,12 @@ class Builder:
         return self.program
 
 
-def arrays(program, seed=0):
-    """Arguments for a program."""
+def arguments_of(program, seed=0):
+    """Positive numbers for every input."""
     rng = np.random.default_rng(seed)
-    return [
-        np.asarray(rng.uniform(0.5, 1.5, x.shape) * (1 if x.dtype.kind == "f" else 3)).astype(
-            x.dtype
-        )
-        for x in program.inputs
-    ]
+    return [_draw(x, rng) for x in program.inputs]
+
+
+def _draw(x, rng):
+    values = rng.uniform(0.5, 1.5, x.shape) * (1 if x.dtype.kind == "f" else 3)
+    return float(values) if x.number else np.asarray(values).astype(x.dtype)

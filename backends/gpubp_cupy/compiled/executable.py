@@ -19,7 +19,7 @@ from typing import Any
 import cupy
 
 from gpubp.compiler.fused import Fused
-from gpubp.compiler.memory import MemoryPlan, Place, assign
+from gpubp.compiler.memory import MemoryPlan, Place
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.compiler.views import Layout
 from gpubp_cupy.compiled.launch import Launch, source_of
@@ -41,12 +41,12 @@ class Executable:
 
     Args:
         program: after all passes.
-        donated: numbers of inputs whose memory may be overwritten.
+        plan: where its values lie.
     """
 
-    def __init__(self, program: Program, donated: frozenset[int]) -> None:
+    def __init__(self, program: Program, plan: MemoryPlan) -> None:
         self.program = program
-        self.plan = assign(program, donated, writes)
+        self.plan = plan
         self.device = next(iter(_values(program))).namespace.device
         self.bound: list[_Bound] = []
         self.lock = threading.Lock()

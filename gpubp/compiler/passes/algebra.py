@@ -33,7 +33,7 @@ def _finite(n: Any) -> bool:
 
 
 def _of(kind: str) -> Any:
-    return array("x", lambda v: dtype_kind(v) == kind)
+    return array("x", lambda v: dtype_kind(v.abstract()) == kind)
 
 
 x, y, a, b, c = map(array, "xyabc")

@@ -59,7 +59,7 @@ def _outer(x: Any, y: Any, axis: Shape, keepdims: bool) -> Any:
 
 
 def _floats(name: str) -> Any:
-    return array(name, lambda v: dtype_kind(v) == "f")
+    return array(name, lambda v: dtype_kind(v.abstract()) == "f")
 
 
 a, b, d, e = map(_floats, "abde")

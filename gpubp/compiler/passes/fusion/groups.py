@@ -137,7 +137,7 @@ class Groups:
         return merged
 
     def _choose(self, node: Node, operation: Operation) -> bool:
-        """Only where whole rows are at hand is it cheaper to look at each element than to gather."""
+        """Where whole rows are at hand, to look at each element is cheaper than to gather."""
         read = node.reads[0]
         assert read is not None
         group = self.groups[self.position[operation]]
