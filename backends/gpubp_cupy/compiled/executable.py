@@ -98,7 +98,7 @@ class _Bound:
         return [
             self.step(position, operation)
             for position, operation in enumerate(self.program.operations)
-            if not plan.is_view(operation)
+            if not (plan.is_view(operation) or _on_numbers(operation))
         ]
 
     def buffer(self, value: Value, place: Place, constants: Sequence[Any]) -> Any:
@@ -172,6 +172,9 @@ class _Bound:
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         self.values = dict(zip(self.program.inputs, inputs, strict=True))
+        for operation in filter(_on_numbers, self.program.operations):
+            args = [self.values[a] if type(a) is Value else a for a in operation.args]
+            self.values[operation.results[0]] = operation.primitive(*args)
         for x, mine in zip(inputs, self.inputs, strict=True):
             if mine is not None and x is not mine:
                 cupy.copyto(mine, x)
@@ -232,6 +235,11 @@ class _Bound:
                 x = inputs[place.number]
                 return x if base is y else _view(cupy.ascontiguousarray(x), layout)
         return self.arrays[y].copy()
+
+
+def _on_numbers(operation: Operation) -> bool:
+    """Whether it is arithmetic of Python numbers, which the host does."""
+    return operation.results[0].number is not None
 
 
 def _values(program: Program) -> list[Value]:
