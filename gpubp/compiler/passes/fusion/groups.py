@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gpubp.compiler.passes.axes import Axes, Loops, Untied
-from gpubp.compiler.passes.fusion.layout import Layout, arrange
+from gpubp.compiler.passes.fusion.layout import arrange
 from gpubp.compiler.passes.fusion.lowering import Lowering
 from gpubp.compiler.passes.fusion.nodes import Node, Nodes, Read
 from gpubp.compiler.passes.views import VIEWS, WITHIN, walk
@@ -30,8 +30,7 @@ class Group:
     members: int
     before: int
     after: int
-    nodes: list[Node]  # in program order; empty for an operation that is not fused
-    layout: Layout
+    nodes: list[Node]  # in program order; none for an operation that is not fused
 
 
 class Groups:
@@ -93,7 +92,7 @@ class Groups:
         for i, operation in enumerate(operations):
             node = self.nodes.get(operation)
             nodes = [] if node is None else [*self._counters(node), node]
-            self.groups[i] = Group(1 << i, before[i], after[i], nodes, Layout([], []))
+            self.groups[i] = Group(1 << i, before[i], after[i], nodes)
 
     def _counters(self, node: Node) -> list[Node]:
         """A copy for this node of each range that it reads: nobody need store one."""
@@ -137,7 +136,7 @@ class Groups:
         return merged
 
     def _choose(self, node: Node, operation: Operation) -> bool:
-        """Where whole rows are at hand, to look at each element is cheaper than to gather."""
+        """Fuse a gather only where rows are at hand: it looks at all their elements."""
         read = node.reads[0]
         assert read is not None
         group = self.groups[self.position[operation]]
@@ -164,14 +163,15 @@ class Groups:
         mark = self.loops.mark()
         try:
             nodes = self._tie(first, second)
-            layout = self._layout(nodes, members)
+            self._check(nodes, members)
         except Untied:
             self.loops.undo(mark)
             return False
-        self._replace(first, second, nodes, layout)
+        self._replace(first, second, nodes)
         return True
 
-    def _layout(self, nodes: list[Node], members: int) -> Layout:
+    def _check(self, nodes: list[Node], members: int) -> None:
+        """Raise :class:`Untied` unless one kernel can do it."""
         outputs = self.outputs(nodes, members)
         bases = {r.base for node in nodes for r in node.reads if r is not None}
         if len(nodes) > MOST_NODES or len(bases) + len(outputs) > MOST_OPERANDS:
@@ -179,7 +179,6 @@ class Groups:
         layout = arrange(nodes, set(outputs))
         if len(layout.row) > 1:
             Lowering(nodes, layout).kernel(outputs)
-        return layout
 
     def _tie(self, first: Group, second: Group) -> list[Node]:
         """Walk what one group makes and the other reads by the same loops; the nodes of both."""
@@ -216,11 +215,11 @@ class Groups:
             if (read.base, read.path) in mine:
                 self._tie_axes(mine[read.base, read.path].axes, read.axes)
 
-    def _replace(self, first: Group, second: Group, nodes: list[Node], layout: Layout) -> None:
+    def _replace(self, first: Group, second: Group, nodes: list[Node]) -> None:
         members = first.members | second.members
         before = (first.before | second.before) & ~members
         after = (first.after | second.after) & ~members
-        merged = Group(members, before, after, nodes, layout)
+        merged = Group(members, before, after, nodes)
         for i in bits(members):
             self.groups[i] = merged
         # Whoever depends on a member now depends on all that any member depends on.
