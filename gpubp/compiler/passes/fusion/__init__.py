@@ -24,7 +24,7 @@ def fuse(program: Program) -> Program:
 
 
 def _fused(groups: Groups, group: Group) -> Operation:
-    nodes, outputs = group.nodes, groups.outputs(group.nodes, group.members)
+    nodes, outputs = groups.ordered(group), groups.outputs(group)
     kernel, args = Lowering(nodes, arrange(nodes, set(outputs))).kernel(outputs)
     constants = groups.program.constants
     primitive = Fused(kernel, body(nodes, args, outputs, constants, groups.producers))

@@ -50,6 +50,10 @@ class Node:
         """What it computes."""
         return self.operation.results[0]
 
+    def operands(self) -> list[Read]:
+        """What it reads."""
+        return [read for read in self.reads if read is not None]
+
 
 def dtype_name(dtype: Any) -> str:
     """A dtype's name in the standard, the same for every library."""
