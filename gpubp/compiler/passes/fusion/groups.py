@@ -26,7 +26,8 @@ class Group:
         nodes: by result; none for an operation that is not fused. A range is in every group that
             counts, and no member of any.
         reads: operands, by what they read and through which views.
-        alike: axes of each and every node, if all walk the same; there is little to check then.
+        alike: axes of each and every node, if all walk the same and no reduction's result is read
+            by another; there is little to check then.
     """
 
     __slots__ = ("after", "alike", "before", "members", "nodes", "reads")
@@ -43,7 +44,7 @@ class Group:
         self.alike: Axes | None = None
         if len(nodes) == 1:
             (node,) = nodes.values()
-            self.alike = None if node.over or node.counted else node.axes
+            self.alike = None if node.counted else node.walked
 
     def merged(self, other: Group) -> Group:
         """Both in one; the loops of what they share are tied."""
@@ -210,7 +211,8 @@ class Groups:
         try:
             if not self._tie(first, second, shared) and shared:
                 raise Untied
-            merged.alike = _common(first.alike, second.alike)
+            if not any(node.over and value in merged.reads for value, node in merged.nodes.items()):
+                merged.alike = _common(first.alike, second.alike)
             self._check(merged)
         except Untied:
             self.loops.undo(mark)
