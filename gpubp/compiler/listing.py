@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -91,9 +92,9 @@ def _body(operation: Operation, names: dict[Value, str]) -> list[str]:
     body = getattr(operation.primitive, "body")  # noqa: B009  # of fused groups only
     inner = {v: names[a] for v, a in zip(body.inputs, operation.args, strict=True) if a in names}
     inner.update(zip(body.outputs, (names[y] for y in operation.results), strict=True))
-    letters = (f"e{n}" for n in range(len(body.operations) + len(body.inputs)))
+    letters = (f"e{n}" for n in itertools.count())
     lines = []
-    for x in body.inputs:
+    for x in (*body.inputs, *body.constants):
         inner.setdefault(x, next(letters))
     for o in body.operations:
         for y in o.results:
