@@ -15,6 +15,7 @@ class NumpyBackend(Backend):
     library = "numpy"
     install = "pip install numpy"
     priority = 0
+    fuses = True
 
     def __init__(self, device: str | None = None) -> None:
         import numpy as np

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from gpubp.compiler.kernel import Kernel
+from gpubp.compiler.product import product
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.compiler.views import VIEWS, Layout
 from gpubp.core.shapes import size_of
@@ -245,6 +246,10 @@ class _Assignment:
         kernel = kernel_of(operation)
         if kernel is not None:
             return self.kernel_replaces(kernel, operation, x, y)
+        if operation.primitive is product:  # y = a b + c over c
+            read = [self.plan.layouts[a] for a in operation.operands()]
+            whole = Layout.contiguous(tuple(y.shape))
+            return read[2:] == [(x, whole)] and all(base is not x for base, _ in read[:2])
         if not isinstance(operation.primitive, Elementwise):
             return False
         if operation.primitive.name in _READS_AGAIN:
@@ -255,7 +260,8 @@ class _Assignment:
         """As every backend runs kernels: no step may read ``x`` after the one that makes ``y``."""
         made, target = kernel.outputs[operation.results.index(y)]
         step = made - len(kernel.inputs)
-        if step < 0 or kernel.steps[step].op in _READS_AGAIN:
+        # A reduction may be written before all that it does not vary with has been read.
+        if step < 0 or kernel.steps[step].op in _READS_AGAIN or kernel.steps[step].over:
             return False
         parts = set(self.parts(operation, x))
         for number, a in enumerate(operation.args):
@@ -281,7 +287,8 @@ class _Assignment:
         self, groups: list[_Group], owners: dict[Value, int], donated: frozenset[int]
     ) -> None:
         free = {self.program.inputs[number]: number for number in sorted(donated)}
-        for group in list(groups):
+        # What is written first has the fewest inputs to take: the others are still read.
+        for group in sorted(groups, key=self.written):
             number = owners.get(group.values[-1])
             if number is None:
                 continue
@@ -293,6 +300,15 @@ class _Assignment:
                 if k:
                     group = group.split(k)
             self.plan.places.update(dict.fromkeys(group.values, place))
+
+    def written(self, group: _Group) -> tuple[int, int]:
+        """When the last value of a group is: position of its operation, and step of the kernel."""
+        position = group.made[-1]
+        operation = self.program.operations[position]
+        kernel = kernel_of(operation)
+        if kernel is None:
+            return position, 0
+        return position, kernel.outputs[operation.results.index(group.values[-1])][0]
 
     def donor(
         self, group: _Group, free: dict[Value, int], result: Value

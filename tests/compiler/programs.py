@@ -117,12 +117,61 @@ def numbers(b):
     return b.returns(b.multiply(b.add(x, k), k), 3.0)
 
 
+def softmax_of_rows(b):
+    x = b.input(N, 10)
+    e = b.exp(b.subtract(x, b.max(x, axis=(1,), keepdims=True)))
+    y = b.divide(e, b.sum(e, axis=(1,), keepdims=True))
+    return b.returns(y, b.sum(y, axis=(0,), keepdims=False), b.max(y, axis=(0, 1), keepdims=False))
+
+
+def bias_and_slope(b):
+    x, w, ct = b.input(N, N), b.input(N), b.input(N, N)
+    y = b.tanh(b.add(x, w))
+    slope = b.multiply(ct, b.subtract(1.0, b.multiply(y, y)))
+    return b.returns(y, slope, b.sum(slope, axis=(0,), keepdims=False))
+
+
+def whole_sum(b):
+    x = b.input(N, N)
+    return b.returns(b.sum(b.multiply(x, b.sin(x)), axis=(0, 1), keepdims=False))
+
+
+def columns(b):
+    x, c = b.input(N, N), b.input(N, 1)
+    turned = b.permute_dims(x, axes=(1, 0))
+    y = b.where(b.greater(b.multiply(turned, c), 1.0), turned, c)
+    return b.returns(y, b.min(y, axis=(1,), keepdims=False), b.prod(c, axis=(0,), keepdims=False))
+
+
+def cubes(b):
+    x, m = b.input(8, 64, 512), b.input(64, 1)
+    centred = b.subtract(x, b.divide(b.sum(x, axis=(2,), keepdims=True), 512.0))
+    return b.returns(
+        b.multiply(centred, m),
+        b.sum(b.multiply(centred, centred), axis=(0, 2), keepdims=False),
+        b.sum(b.abs_real(centred), axis=(1,), keepdims=True),
+    )
+
+
+def truths(b):
+    x = b.input(N, N)
+    large = b.greater(x, 0.6)
+    counted = b.astype_discrete(large, dtype=np.dtype("int64"))
+    return b.returns(
+        b.all(large, axis=(1,), keepdims=False),
+        b.any(b.logical_not(large), axis=(0,), keepdims=False),
+        b.sum(counted, axis=(0, 1), keepdims=False),
+        b.max(counted, axis=(0,), keepdims=False),
+    )
+
+
 PROGRAMS = {
     f.__name__: f
     for f in (
         *(chain, branches, products, reductions, views, view_of_a_result, view_of_an_argument),
         *(strided_reshape, library_calls, library_result, constants, casts, joins, embeddings),
-        *(no_nan, updates, numbers),
+        *(no_nan, updates, numbers, softmax_of_rows, bias_and_slope, whole_sum, columns, cubes),
+        truths,
     )
 }
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpubp.compiler.program import Operation, Value
 from gpubp.core.backend import get_backend
-from gpubp.core.primitive import Primitive
+from gpubp.core.primitive import PRIMITIVES, Primitive
 from gpubp.core.shapes import Shape, size_of
+from gpubp.rules.families import Elementwise
 from gpubp_numpy.compiled import into
 from gpubp_numpy.kernels.selection import INTEGERS, SMALL
 
 
 class Form(NamedTuple):
-    """A line of code: ``{f}`` is the function, ``{0}`` an operand, ``{out}`` the buffer.
+    """A line of code: ``{f}`` is ``f``, ``{0}`` an operand, ``{out}`` the buffer.
 
     ``{work}`` is an array beside it, of the shape and dtype that ``work`` says.
     """
 
     code: str
-    f: Callable[..., Any] | None = None
+    f: Any = None
     work: tuple[Shape, np.dtype[Any]] | None = None
 
 
@@ -30,19 +31,48 @@ def form(operation: Operation) -> Form | None:
     """How to compute ``operation`` into its buffer; None if only a plain call can."""
     if not all(_is_plain(value.dtype) for value in operation.results):
         return None
-    primitive = operation.primitive
-    rule = _RULES.get(primitive.name)
+    name = operation.primitive.name
+    rule = _RULES.get(name)
     if rule is not None:
         return rule(operation, **operation.params)
-    ufunc = ufunc_of(primitive, operation.results[0].dtype)
-    if ufunc is None or operation.params or len(operation.results) > 1:
+    if not isinstance(operation.primitive, Elementwise) or operation.params:
         return None
-    operands = "".join(f"{{{i}}}, " for i in range(len(operation.args)))
-    return Form(f"{{f}}({operands}{{out}})", ufunc)
+    (out,) = operation.results
+    dtypes = [a.dtype if type(a) is Value else None for a in operation.args]
+    condition = operation.args[0]
+    shape = tuple(condition.shape) if type(condition) is Value else ()
+    return pointwise(name, dtypes, out.dtype, tuple(out.shape), shape)
+
+
+def pointwise(
+    name: str, operands: Sequence[Any], dtype: np.dtype[Any], shape: Shape, first: Shape
+) -> Form | None:
+    """The form of an element-wise primitive; None if its function can only allocate.
+
+    Args:
+        name: of the primitive.
+        operands: dtypes of its operands; None for a Python number.
+        dtype: of the result.
+        shape: of the result.
+        first: shape of the first operand.
+    """
+    if name == "where":
+        # On the bits, where there are many elements: see gpubp_numpy.kernels.selection.
+        integers = INTEGERS.get(dtype)
+        if integers is None or operands[0] != np.bool or size_of(shape) < SMALL:
+            return Form("{f}({out}, {2}); {f}({out}, {1}, where={0})", np.copyto)
+        return Form("{f}({0}, {1}, {2}, {out}, {work})", into.where, (first, np.dtype(integers)))
+    if name in _INTO:
+        return Form("{f}({0}, {1}, {out})", _INTO[name])
+    ufunc = ufunc_of(PRIMITIVES[name], dtype)
+    if ufunc is None:
+        return None
+    given = "".join(f"{{{i}}}, " for i in range(len(operands)))
+    return Form(f"{{f}}({given}{OUT.get(ufunc, '')}{{out}})", ufunc)
 
 
 def ufunc_of(primitive: Primitive, dtype: Any) -> np.ufunc | None:
-    """The ufunc that the primitive is, for real numbers; None if it is none."""
+    """The ufunc that the primitive is, for results of this dtype; None if it is none."""
     name = primitive.name
     if name in _ROUNDING:
         return _ROUNDING[name] if dtype.kind == "f" else None
@@ -55,6 +85,9 @@ def ufunc_of(primitive: Primitive, dtype: Any) -> np.ufunc | None:
     return found if isinstance(found, np.ufunc) else None
 
 
+# By position it is faster, which NumPy does not like where one might mean a third operand.
+OUT: dict[Any, str] = {np.maximum: "out=", np.minimum: "out="}
+
 # The library wraps these for integers, complex numbers or signed zeros.
 _ROUNDING = {"ceil": np.ceil, "floor": np.floor, "round": np.rint, "trunc": np.trunc}
 _REAL = {
@@ -63,6 +96,7 @@ _REAL = {
     "norm_root": np.sqrt,
     "sign_real": np.sign,
 }
+_INTO = {"divide_no_nan": into.divide_no_nan, "multiply_no_nan": into.multiply_no_nan}
 
 
 def _is_plain(dtype: Any) -> bool:
@@ -103,16 +137,22 @@ def _stack(operation: Operation, axis: int) -> Form:
     return Form("; ".join(f"{{out}}[{before}{i}] = {{{i}}}" for i in range(len(operation.args))))
 
 
-def _where(operation: Operation) -> Form:
-    """On the bits, where there are many elements: see gpubp_numpy.kernels.selection."""
-    (out,) = operation.results
-    condition = operation.args[0]
-    integers = INTEGERS.get(out.dtype)
-    bits = integers is not None and type(condition) is Value and condition.dtype == bool
-    if not bits or size_of(out.shape) < SMALL:
-        return Form("{f}({out}, {2}); {f}({out}, {1}, where={0})", np.copyto)
-    work = tuple(condition.shape), np.dtype(integers)
-    return Form("{f}({0}, {1}, {2}, {out}, {work})", into.where, work)
+def _product(
+    operation: Operation, transpose_a: bool, transpose_b: bool, alpha: float
+) -> Form | None:
+    """NumPy's product turns transposed matrices into flags of BLAS by itself."""
+    a, b = (
+        f"{{{i}}}.swapaxes(-1, -2)" if turned else f"{{{i}}}"
+        for i, turned in enumerate((transpose_a, transpose_b))
+    )
+    to = "{out}" if len(operation.args) == 2 else "{work}"
+    code = f"matmul({a}, {b}, {to})"
+    if alpha != 1.0:
+        code += f"; multiply({to}, {alpha!r}, {to})"
+    if to == "{out}":
+        return Form(code)
+    (y,) = operation.results
+    return Form(f"{code}; add({to}, {{2}}, {{out}})", work=(tuple(y.shape), y.dtype))
 
 
 def _of_arrays(rule: Callable[..., Form]) -> Callable[..., Form | None]:
@@ -134,19 +174,18 @@ _RULES: dict[str, Callable[..., Form | None]] = {
     "concat": _of_arrays(_concat),
     "cumulative_prod": _of_arrays(_accumulation(np.multiply)),
     "cumulative_sum": _of_arrays(_accumulation(np.add)),
-    "divide_no_nan": _fixed("{f}({0}, {1}, {out})", into.divide_no_nan),
     "embed": lambda operation, shape, spec: Form(f"{{out}}.fill(0); {{out}}{_key(spec)} = {{0}}"),
     "flip": _of_arrays(_reversed),
-    "floor_divide": lambda operation: None,
+    "full": lambda operation, value, **home: Form("{out}.fill({f})", value),
     "imag": _fixed("{f}({out}, {0}.imag)", np.copyto),
     "matmul": _of_arrays(_fixed("{f}({0}, {1}, {out})", np.matmul)),
     "max": _of_arrays(_reduction(np.maximum)),
     "min": _of_arrays(_reduction(np.minimum)),
-    "multiply_no_nan": _fixed("{f}({0}, {1}, {out})", into.multiply_no_nan),
     "permute_dims": _of_arrays(
         lambda operation, axes: Form(f"{{f}}({{out}}, {{0}}.transpose({axes!r}))", np.copyto)
     ),
     "prod": _of_arrays(_reduction(np.multiply)),
+    "product": _product,
     "real": _fixed("{f}({out}, {0}.real)", np.copyto),
     "reshape": _of_arrays(
         lambda operation, shape: Form(
@@ -159,21 +198,8 @@ _RULES: dict[str, Callable[..., Form | None]] = {
     "slice_put": lambda operation, spec: Form(
         f"{{f}}({{out}}, {{0}}); {{out}}{_key(spec)} = {{1}}", np.copyto
     ),
+    "ones": _fixed("{out}.fill(1)"),
     "stack": _of_arrays(_stack),
     "sum": _of_arrays(_reduction(np.add)),
-    "where": _where,
+    "zeros": _fixed("{out}.fill(0)"),
 }
-
-
-def writes(operation: Operation) -> bool:
-    """Whether ``operation`` is computed into buffers that the memory plan gives."""
-    return form(operation) is not None
-
-
-def workspace(operation: Operation) -> int:
-    """Bytes that ``operation`` needs beside its results."""
-    found = form(operation)
-    if found is None or found.work is None:
-        return 0
-    shape, dtype = found.work
-    return size_of(shape) * dtype.itemsize

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from gpubp.compiler.memory import ALIGNMENT, MemoryPlan
+from gpubp.compiler.kernel import Kernel, Operand
+from gpubp.compiler.memory import ALIGNMENT, MemoryPlan, Place, kernel_of
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.compiler.views import Layout
 from gpubp.core.backend import get_backend
 from gpubp.core.primitive import Primitive
 from gpubp.core.shapes import size_of
 from gpubp_numpy.compiled.forms import Form, form
+from gpubp_numpy.compiled.tiles import Tile, Tiling, positions, starts, tiling
 
 Run = Callable[[Sequence[Any]], list[Any]]
 
@@ -38,8 +40,11 @@ class Source:
         self.program = program
         self.plan = plan
         self.names: dict[str, Any] = {
+            "add": np.add,
             "array": np.array,
             "empty": np.empty,
+            "matmul": np.matmul,
+            "multiply": np.multiply,
             "ndarray": np.ndarray,
             "own": own,
         }
@@ -48,6 +53,8 @@ class Source:
         self.constants = [np.asarray(x, order="C") for x in program.constants.values()]
         self.expressions: dict[Value, str] = {}
         self.calls: dict[Value, int] = {}
+        self.spaces: dict[tuple[str, Any, Layout], str] = {}
+        self.numbers = {f"i{n}" for n, x in enumerate(program.inputs) if x.number}
         self.whole: set[int] = set()  # inputs that must be contiguous
         self.operations()
         self.results()
@@ -102,13 +109,8 @@ class Source:
         place = self.plan.places[base]
         if value.number and place.kind == "input":
             return f"i{place.number}"
-        if place.kind == "arena":
-            start = place.number
-            buffer = self.arena[start : start + place.nbytes]
-            return self.bound(strided(buffer, value.dtype, layout))
-        if place.kind == "constant":
-            constant = self.constants[place.number]
-            return self.bound(strided(constant.reshape(-1).view(np.uint8), value.dtype, layout))
+        if place.kind in ("arena", "constant"):
+            return self.bound(strided(self.static(place), value.dtype, layout))
         letter = {"input": "i", "donated": "i", "output": "o", "call": "c"}[place.kind]
         if place.kind == "call":
             number = self.calls.setdefault(base, len(self.calls))
@@ -136,12 +138,7 @@ class Source:
         if layout.is_contiguous() and size_of(shape) == size_of(base.shape):
             line = f"{name} = {buffer}.reshape({shape!r})"
         else:
-            size = value.dtype.itemsize
-            strides = tuple(s * size for s in layout.strides)
-            line = (
-                f"{name} = ndarray({shape!r}, {self.bound(value.dtype)}, {buffer}, "
-                f"{layout.offset * size}, {strides!r})"
-            )
+            line = self.constructed(name, buffer, value.dtype, layout)
         self.lines.append(line)
         return name
 
@@ -167,8 +164,11 @@ class Source:
             if self.plan.is_view(operation):
                 continue
             place = self.plan.place(operation.results[0])
+            kernel = kernel_of(operation)
             if place.kind == "call":
                 self.call(operation)
+            elif kernel is not None:
+                self.fused(operation, kernel)
             else:
                 found = form(operation)
                 assert found is not None
@@ -187,6 +187,116 @@ class Source:
             buffer = self.arena[start : start + size]
             work = self.bound(strided(buffer, dtype, Layout.contiguous(shape)))
         self.lines.append(found.code.format(*operands, out=out, f=f, work=work))
+
+    def fused(self, operation: Operation, kernel: Kernel) -> None:
+        """A kernel, in tiles if it is large."""
+        found = tiling(kernel)
+        reads = zip(operation.args, kernel.inputs, strict=True)
+        written = zip(operation.results, kernel.outputs, strict=True)
+        operands = {f"i{n}": self.in_space(a, x, kernel.shape) for n, (a, x) in enumerate(reads)}
+        results = {
+            f"o{n}": self.in_space(y, x, kernel.shape) for n, (y, (_, x)) in enumerate(written)
+        }
+        places = {f"p{n}": self.bound(x) for n, x in positions(kernel).items()}
+        for number, start in starts(found).items():
+            self.lines.append(f"{results[f'o{number}']}.fill({self.bound(start)})")
+        names = {**operands, **results, **places}
+        if found.whole:
+            self.lines += self.tile(operation, found.full, names)
+            return
+        varies = kernel.varies()
+        along = {f"i{n}": varies[n] for n in range(len(kernel.inputs))}
+        along |= {f"o{n}": varies[value] for n, (value, _) in enumerate(kernel.outputs)}
+        along |= {
+            f"p{n}": tuple(i == n for i in range(len(kernel.shape))) for n in positions(kernel)
+        }
+        for tile, last in ((found.full, False), (found.rest, True)):
+            if tile is not None:
+                self.loop(operation, found, tile, names, along, last)
+
+    def loop(
+        self,
+        operation: Operation,
+        found: Tiling,
+        tile: Tile,
+        names: dict[str, str],
+        along: dict[str, tuple[bool, ...]],
+        last: bool,
+    ) -> None:
+        """The lines of a tile for each of its places."""
+        looped = {
+            name: varies[: found.axis + 1]
+            for name, varies in along.items()
+            if any(varies[: found.axis + 1]) and names[name] not in self.numbers
+        }
+        kinds = list(dict.fromkeys(looped.values()))
+        boxes = zip(*(found.indices(kind, last) for kind in kinds), strict=True)
+        index = {kind: f"x{n}" for n, kind in enumerate(kinds)}
+        inner = dict(names)
+        lines = []
+        for name, kind in looped.items():
+            inner[name] = f"{name}_"
+            lines.append(f"{name}_ = {names[name]}[{index[kind]}]")
+        lines += self.tile(operation, tile, inner)
+        self.lines.append(f"for {', '.join(index.values())}, in {self.bound(list(boxes))}:")
+        self.lines += [f"    {line}" for line in lines]
+
+    def tile(self, operation: Operation, tile: Tile, names: dict[str, str]) -> list[str]:
+        start = self.plan.workspace[operation].number if tile.buffers else 0
+        buffers = {
+            f"b{n}": self.bound(
+                strided(self.arena[start + b.offset :], b.dtype, Layout.contiguous(b.shape))
+            )
+            for n, b in enumerate(tile.buffers)
+        }
+        objects = {f"k{n}": self.bound(x) for n, x in enumerate(tile.objects)}
+        return [line.format(**names, **buffers, **objects) for line in tile.lines]
+
+    def in_space(self, value: Value, operand: Operand, space: tuple[int, ...]) -> str:
+        """An operand of a kernel with the axes of its space, of length 1 where it stays."""
+        if value.number:
+            return self.expression(value)
+        shape = tuple(n if s else 1 for n, s in zip(space, operand.strides, strict=True))
+        wanted = Layout(shape, operand.strides, operand.offset)
+        base, layout = self.plan.layouts[value]
+        place = self.plan.places[base]
+        if place.kind in ("arena", "constant"):
+            wanted = Layout(shape, operand.strides, operand.offset + layout.offset)
+            return self.bound(strided(self.static(place), value.dtype, wanted))
+        expression = self.expression(value)
+        key = expression, value.dtype, wanted
+        if key not in self.spaces:
+            self.spaces[key] = self.reshaped(expression, value, wanted)
+        return self.spaces[key]
+
+    def reshaped(self, expression: str, value: Value, wanted: Layout) -> str:
+        """A contiguous array seen otherwise."""
+        if wanted.shape == tuple(value.shape) and wanted.is_contiguous():
+            return expression
+        place = self.plan.place(value)
+        if place.kind == "input":
+            self.whole.add(place.number)
+        name = f"s{len(self.spaces)}"
+        if wanted.is_contiguous() and size_of(wanted.shape) == size_of(value.shape):
+            self.lines.append(f"{name} = {expression}.reshape({wanted.shape!r})")
+        else:
+            self.lines.append(self.constructed(name, expression, value.dtype, wanted))
+        return name
+
+    def constructed(self, name: str, buffer: str, dtype: Any, layout: Layout) -> str:
+        """The line that makes a view of any layout."""
+        size = dtype.itemsize
+        strides = tuple(s * size for s in layout.strides)
+        return (
+            f"{name} = ndarray({layout.shape!r}, {self.bound(dtype)}, {buffer}, "
+            f"{layout.offset * size}, {strides!r})"
+        )
+
+    def static(self, place: Place) -> np.ndarray:
+        """The bytes of a buffer that stays where it is."""
+        if place.kind == "arena":
+            return self.arena[place.number : place.number + place.nbytes]
+        return self.constants[place.number].reshape(-1).view(np.uint8)
 
     def call(self, operation: Operation) -> None:
         """As in eager code; a result that may share memory with an operand is copied."""
