@@ -8,6 +8,7 @@ from gpubp.core.primitive import PRIMITIVES
 from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import normalize_axes
 from gpubp.rules.elementwise import divide_no_nan, exp, isfinite, log, where
+from gpubp.rules.statistical import largest
 from gpubp.special.row import Special, composite
 
 
@@ -42,16 +43,17 @@ def log1pexp(x: Any) -> Any:
 
 
 def largest_finite(x: Any, axis: Any) -> Any:
-    """The maximum along ``axis``, kept as a length-1 axis; 0 where it is infinite.
+    """The largest real part along ``axis``, kept as a length-1 axis; 0 where it is infinite.
 
-    A constant to every derivative: the shift that it is used for cancels.
+    A constant to every derivative: the shift that it is used for cancels. Of nothing it is 0 too.
 
     >>> import numpy as np
     >>> largest_finite(np.asarray([[1.0, 3.0], [-np.inf, -np.inf]]), -1)
     array([[3.],
            [0.]])
     """
-    top = FUNCTIONS["max"](PRIMITIVES["stop_gradient"](x), axis=axis, keepdims=True)
+    axes = normalize_axes(axis, len(x.shape), "max")
+    top = largest(FUNCTIONS["real"](PRIMITIVES["stop_gradient"](x)), axes, True)
     return where(isfinite(top), top, 0.0)
 
 
