@@ -102,6 +102,7 @@ ROWS = [
         case("vector", difference(), reals(4)),
         case("axis", difference(axis=0), reals(3, 2)),
         case("twice", difference(n=2), reals(2, 4)),
+        case("not at all", lambda xp, x, a: xp.diff(x, n=0, prepend=a), reals(3), reals(1)),
         case(
             "prepend, append",
             lambda xp, x, a, b: xp.diff(x, axis=0, prepend=a, append=b),

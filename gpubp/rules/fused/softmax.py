@@ -10,6 +10,7 @@ from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import Shape, normalize_axes
 from gpubp.rules.elementwise import equal, exp, isfinite, log, multiply_no_nan, where
 from gpubp.rules.fused.composite import Composite
+from gpubp.rules.statistical import largest
 
 
 def from_the_end(axis: Any, ndim: int, name: str) -> Shape:
@@ -18,16 +19,17 @@ def from_the_end(axis: Any, ndim: int, name: str) -> Shape:
 
 
 def largest_finite(x: Any, axis: Any) -> Any:
-    """The maximum along ``axis``, kept as a length-1 axis; 0 where it is infinite.
+    """The largest real part along ``axis``, kept as a length-1 axis; 0 where it is infinite.
 
-    A constant to every derivative: the shift that it is used for cancels.
+    A constant to every derivative: the shift that it is used for cancels. Of nothing it is 0 too.
 
     >>> import numpy as np
     >>> largest_finite(np.asarray([[1.0, 3.0], [-np.inf, -np.inf]]), -1)
     array([[3.],
            [0.]])
     """
-    top = FUNCTIONS["max"](PRIMITIVES["stop_gradient"](x), axis=axis, keepdims=True)
+    axes = normalize_axes(axis, len(x.shape), "max")
+    top = largest(FUNCTIONS["real"](PRIMITIVES["stop_gradient"](x)), axes, True)
     return where(isfinite(top), top, 0.0)
 
 
