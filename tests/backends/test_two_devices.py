@@ -11,6 +11,7 @@ import cuda_device
 
 ROOT = Path(__file__).parents[2]
 OF_DEVICES = [f"tests/backends/test_{name}.py" for name in ("cupy", "cupy_devices", "devices")]
+TRAINING = "tests/train/test_backends.py::test_a_device_that_is_not_current"
 PROGRAMS = "tests/programs/test_programs.py"
 ON_CUPY = "test_every_library_agrees_with_numpy and cupy"
 
@@ -35,7 +36,7 @@ def _one_emulated_device():
 
 
 def test_with_two_devices():
-    assert "skipped" not in run(*OF_DEVICES, "-k", "cupy")
+    assert "skipped" not in run(*OF_DEVICES, TRAINING, "-k", "cupy or not_current")
 
 
 def test_programs_on_the_second_device():
