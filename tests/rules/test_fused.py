@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import gpubp
-from cases.fused import ROWS
 from gpubp.core.primitive import PRIMITIVES
 from gpubp.rules.fused import softmax
 from gpubp.testing import check_grads
+from gpubp.testing.cases.fused import ROWS
 from on_cases import NUMPY, arguments, function
 
 CASES = [case for row in ROWS for case in row.cases]

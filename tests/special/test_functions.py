@@ -9,9 +9,9 @@ import pytest
 import scipy.special
 
 import gpubp
-from cases.special import of
 from gpubp import errors, special
 from gpubp.core.primitive import PRIMITIVES
+from gpubp.testing.cases.special import of
 from libraries import Library
 
 X = np.concatenate([np.linspace(-9, 9, 721), [-800.0, -40.0, -1e-300, 1e-300, 40.0, 800.0]])

@@ -1,7 +1,7 @@
 """Manipulation functions, in the standard's order."""
 
-from cases.draw import fixed, reals, unbatched
-from cases.row import case, row
+from gpubp.testing.cases.draw import fixed, reals, unbatched
+from gpubp.testing.cases.row import case, row
 
 ROWS = [
     row(

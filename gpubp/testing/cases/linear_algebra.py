@@ -1,10 +1,12 @@
 """The main namespace's linear algebra, in the standard's order."""
 
-from cases.draw import reals
-from cases.row import case, row
+from typing import Any
+
+from gpubp.testing.cases.draw import reals
+from gpubp.testing.cases.row import case, row
 
 
-def product(xp, x, y):
+def product(xp: Any, x: Any, y: Any) -> Any:
     return xp.matmul(x, y)
 
 

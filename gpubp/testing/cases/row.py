@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cases.draw import Draw
+from gpubp.testing.cases.draw import Draw
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Case:
     vmap: bool = True  # False where the result's shape depends on values
     lacking: tuple[str, ...] = ()  # libraries that can't do this, here left out
     filled: tuple[str, ...] = ()  # libraries that can't, where the backend's plug-in must
+    emulated: bool = True  # False where CuPy's CUDA code (a call of nan(), say) needs a real device
     numpy_function: bool = True  # holds too when xp is NumPy's own namespace
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Creation functions, as a traced array's namespace offers them."""
 
-from cases.draw import reals
-from cases.row import case, row
+from gpubp.testing.cases.draw import reals
+from gpubp.testing.cases.row import case, row
 
 OUTSIDE = {"numpy_function": False}  # nothing traced in the call: NumPy's own can't see it
 

@@ -1,15 +1,18 @@
 """Indexing functions of the standard, and the array object's own indexing and assignment."""
 
-from cases.draw import bools, distinct, fixed, integers, reals, unbatched
-from cases.row import case, row
+from collections.abc import Callable
+from typing import Any
+
+from gpubp.testing.cases.draw import bools, distinct, fixed, integers, reals, unbatched
+from gpubp.testing.cases.row import case, row
 
 NOT_STANDARD = ("strict", "strict-device1")  # arrays mixed with slices, masks with other indices
 
 
-def assigned(write):
+def assigned(write: Callable[..., Any]) -> Callable[..., Any]:
     """The copy of an array after a write to it."""
 
-    def call(xp, x, *values):
+    def call(xp: Any, x: Any, *values: Any) -> Any:
         x = xp.asarray(x, copy=True)
         write(x, *values)
         return x
@@ -17,17 +20,17 @@ def assigned(write):
     return call
 
 
-def at(index):
+def at(index: Any) -> Callable[..., Any]:
     """Assignment to one place, as an expression."""
     return assigned(lambda x, v: x.__setitem__(index, v))
 
 
-def through_view(x, v):
+def through_view(x: Any, v: Any) -> None:
     view = x[1:]
     view[0] = v
 
 
-def added_in_place(x, v):
+def added_in_place(x: Any, v: Any) -> None:
     x[0, :] += v
 
 

@@ -1,6 +1,6 @@
 """Element-wise functions, in the standard's order."""
 
-from cases.draw import (
+from gpubp.testing.cases.draw import (
     above_one,
     bools,
     distinct,
@@ -13,7 +13,7 @@ from cases.draw import (
     uniform,
     unit,
 )
-from cases.row import binary, case, row, unary
+from gpubp.testing.cases.row import binary, case, row, unary
 
 ROWS = [
     unary("abs", nonzero, complex=True),

@@ -1,7 +1,7 @@
 """Data type functions: those that answer about types are used so that the answer is seen."""
 
-from cases.draw import integers, off_integers, reals
-from cases.row import case, row
+from gpubp.testing.cases.draw import integers, off_integers, reals
+from gpubp.testing.cases.row import case, row
 
 OUTSIDE = {"numpy_function": False}
 

@@ -3,7 +3,7 @@
 One module per section, and one for each extension.
 """
 
-from cases import (
+from gpubp.testing.cases import (
     array_object,
     creation,
     data_types,
@@ -18,7 +18,7 @@ from cases import (
     special,
     statistical,
 )
-from cases.row import Case, Row
+from gpubp.testing.cases.row import Case, Row
 
 SECTIONS = (
     creation,

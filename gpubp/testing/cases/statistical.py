@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cases.draw import bools, distinct, fixed, integers, nonzero, reals
-from cases.row import Entry, Row, case, row
+from gpubp.testing.cases.draw import bools, distinct, fixed, integers, nonzero, reals
+from gpubp.testing.cases.row import Entry, Row, case, row
 
 
 def reduction(name: str, domain: Any, *more: Entry, empty: bool = False, **flags: Any) -> Row:

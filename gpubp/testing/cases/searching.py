@@ -1,7 +1,7 @@
 """Searching, sorting and set functions, in the standard's order."""
 
-from cases.draw import bools, distinct, fixed, integers, reals
-from cases.row import case, row
+from gpubp.testing.cases.draw import bools, distinct, fixed, integers, reals
+from gpubp.testing.cases.row import case, row
 
 STRICT = ("strict", "strict-device1")  # array-api-strict 2.6 ignores `invert`
 

@@ -4,18 +4,20 @@ What a library may choose (the order of eigenvalues, phases of vectors) is left 
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from cases.draw import Draw, distinct, fixed, nonzero, reals
-from cases.row import case, row
+from gpubp.testing.cases.draw import Draw, distinct, fixed, nonzero, reals
+from gpubp.testing.cases.row import Entry, case, row
 
 
-def regular(*shape):
+def regular(*shape: int) -> Draw:
     """Well conditioned matrices, with singular values and eigenvalues apart by one or so."""
 
-    def sample(rng, s):
-        levels = np.eye(*s[-2:]) * np.arange(1, s[-1] + 1)
+    def sample(rng: np.random.Generator, s: tuple[int, ...]) -> np.ndarray:
+        levels = np.eye(s[-2], s[-1]) * np.arange(1, s[-1] + 1)
         return rng.uniform(-0.3, 0.3, s) + levels
 
     return Draw(shape, sample)
@@ -26,55 +28,55 @@ SINGULAR = fixed([[1.0, 2.0, 0.5], [2.0, 4.0, 1.0], [0.3, -1.0, 2.0]])  # of ran
 RANK_ONE = fixed([[1.0, 2.0, 0.5], [2.0, 4.0, 1.0], [-1.0, -2.0, -0.5]])
 ONES = fixed([[1.0, 0.0], [0.0, 1.0]])  # equal eigenvalues and singular values
 NOTHING = fixed([[0.0, 0.0], [0.0, 0.0]])
-OUTSIDE = {"numpy_function": False}  # np.linalg.eig of a matrix may be real
+OUTSIDE: dict[str, Any] = {"numpy_function": False}  # np.linalg.eig of a matrix may be real
 
-CUPY = {"filled": ("cupy",)}  # whose own function does not broadcast
+CUPY: dict[str, Any] = {"filled": ("cupy",)}  # whose own function does not broadcast
 
 
-def adjoint(xp, x):
+def adjoint(xp: Any, x: Any) -> Any:
     return xp.conj(xp.matrix_transpose(x))
 
 
-def hermitian(xp, x):
+def hermitian(xp: Any, x: Any) -> Any:
     return (x + adjoint(xp, x)) / 2
 
 
-def by(name, **kwargs):
+def by(name: str, **kwargs: Any) -> Callable[..., Any]:
     return lambda xp, *arrays: getattr(xp.linalg, name)(*arrays, **kwargs)
 
 
-def cholesky(**kwargs):
+def cholesky(**kwargs: Any) -> Callable[..., Any]:
     return lambda xp, x: xp.linalg.cholesky(hermitian(xp, x), **kwargs)
 
 
-def powers(xp, w):
+def powers(xp: Any, w: Any) -> list[Any]:
     """Symmetric functions of eigenvalues: their order is the library's."""
     return [xp.sum(w, axis=-1), xp.sum(w * w * w, axis=-1)]
 
 
-def weights(xp, w, v):
+def weights(xp: Any, w: Any, v: Any) -> Any:
     """How much of each eigenvalue there is in each element."""
     return xp.sum(w[..., None, :] * xp.abs(v) ** 2, axis=-1)
 
 
-def eigenvectors(name, prepare=lambda xp, x: x):
-    def call(xp, x):
+def eigenvectors(name: str, prepare: Callable[..., Any] = lambda xp, x: x) -> Callable[..., Any]:
+    def call(xp: Any, x: Any) -> Any:
         w, v = getattr(xp.linalg, name)(prepare(xp, x))
         return weights(xp, w**2, v)
 
     return call
 
 
-def eigenspaces(xp, x):
+def eigenspaces(xp: Any, x: Any) -> Any:
     """Projection onto the two lowest of three eigenvalues, though these are equal."""
     _, v = xp.linalg.eigh(hermitian(xp, x))
     return v[:, :2] @ adjoint(xp, v[:, :2])
 
 
-def square_root(full_matrices):
+def square_root(full_matrices: bool) -> Callable[..., Any]:
     """`U sqrt(S) Vh`, which binds the phases of U and Vh together, and what is beside it."""
 
-    def call(xp, x):
+    def call(xp: Any, x: Any) -> Any:
         u, s, vh = xp.linalg.svd(x, full_matrices=full_matrices)
         k = s.shape[-1]
         root = (u[..., :k] * xp.sqrt(s)[..., None, :]) @ vh[..., :k, :]
@@ -84,7 +86,9 @@ def square_root(full_matrices):
     return call
 
 
-def norm_cases(name, orders, domain, shape, **kwargs):
+def norm_cases(
+    name: str, orders: Any, domain: Callable[..., Draw], shape: tuple[int, ...], **kwargs: Any
+) -> list[Entry]:
     return [case(f"ord {ord}", by(name, ord=ord, **kwargs), domain(*shape)) for ord in orders]
 
 

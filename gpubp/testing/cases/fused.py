@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import gpubp
-from cases.draw import fixed, integers, reals
-from cases.row import Entry, Row, case, row
 from gpubp import losses, nn
+from gpubp.testing.cases.draw import fixed, integers, reals
+from gpubp.testing.cases.row import Entry, Row, case, row
 
 
 def either(ours: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,18 +1,36 @@
 """The array object: operators with arrays and numbers on either side, attributes, methods."""
 
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import array_api_compat
 
-from cases.draw import bools, integers, nonzero, off_integers, positive, reals, uniform
-from cases.row import Row, case, row
+from gpubp.testing.cases.draw import (
+    Draw,
+    bools,
+    integers,
+    nonzero,
+    off_integers,
+    positive,
+    reals,
+    uniform,
+)
+from gpubp.testing.cases.row import Row, case, row
 
 
-def arithmetic(symbol, name, left, right, number, **flags) -> Row:
+def arithmetic(
+    symbol: str,
+    name: str,
+    left: Callable[..., Draw],
+    right: Callable[..., Draw],
+    number: Any,
+    **flags: Any,
+) -> Row:
     """A binary operator, its reflected form and its in-place form."""
     plain, in_place = getattr(operator, name), getattr(operator, f"i{name.rstrip('_')}")
 
-    def update(xp, x, y):
+    def update(xp: Any, x: Any, y: Any) -> Any:
         x = xp.asarray(x, copy=True)
         return in_place(x, y)
 
@@ -26,7 +44,7 @@ def arithmetic(symbol, name, left, right, number, **flags) -> Row:
     )
 
 
-def comparison(symbol, name, number) -> Row:
+def comparison(symbol: str, name: str, number: Any) -> Row:
     compare = getattr(operator, name)
     return row(
         f"__{name}__",

@@ -1,16 +1,17 @@
 """The `fft` extension, in the standard's order."""
 
+from collections.abc import Callable
 from typing import Any
 
-from cases.draw import reals
-from cases.row import Row, case, row
+from gpubp.testing.cases.draw import reals
+from gpubp.testing.cases.row import Row, case, row
 
 REAL: dict[str, Any] = {}
 COMPLEX: dict[str, Any] = {"real": False, "complex": True}
 CAST: dict[str, Any] = {"lacking": ("strict", "strict-device1")}  # more than the standard asks for
 
 
-def by(name, **kwargs):
+def by(name: str, **kwargs: Any) -> Callable[..., Any]:
     return lambda xp, x: getattr(xp.fft, name)(x, **kwargs)
 
 
@@ -47,10 +48,10 @@ def axes(name: str, kind: dict[str, Any]) -> Row:
     return row(f"fft.{name}", *cases)
 
 
-def frequencies(name, length, **kwargs):
+def frequencies(name: str, length: int, **kwargs: Any) -> Callable[..., Any]:
     """A function that takes no array, multiplied by one."""
 
-    def call(xp, x):
+    def call(xp: Any, x: Any) -> Any:
         return getattr(xp.fft, name)(length, **kwargs, dtype=x.dtype, device=x.device) * x
 
     return call

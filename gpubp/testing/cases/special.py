@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
 
-import cuda_device
-from cases.draw import (
+from gpubp.testing.cases.draw import (
     Draw,
     above_one,
     fixed,
@@ -21,23 +20,24 @@ from cases.draw import (
     uniform,
     unit,
 )
-from cases.row import Row, case, row
+from gpubp.testing.cases.row import Row, case, row
 
 # Other libraries have no namespace of this name: their own results are no measure here.
 FILLED = ("strict", "strict-device1", "torch", "cupy")
 FLOATS = (np.float32, np.float64)
-# Their CUDA code calls nan(), or itself, which the emulated device can't compile.
-UNCOMPILED = ("cupy",) if cuda_device.KIND == "an emulated CUDA device" else ()
 probability = uniform(0.1, 0.9)
+
+
+def namespace(xp: Any) -> Any:
+    """The special functions of traced arrays; SciPy's beside NumPy's own namespace."""
+    return xp.special if hasattr(xp, "special") else importlib.import_module("scipy.special")
 
 
 def of(name: str) -> Callable[..., Any]:
     """The traced namespace's function; SciPy's where there is none (NumPy's own)."""
 
     def call(xp: Any, *args: Any) -> Any:
-        if hasattr(xp, "special"):
-            return getattr(xp.special, name)(*args)
-        y = getattr(scipy.special, name)(*args)
+        y = getattr(namespace(xp), name)(*args)
         if isinstance(y, np.generic | np.ndarray):  # SciPy's counts make float64 of the rest
             y = y.astype(next(x.dtype for x in args if getattr(x, "dtype", None) in FLOATS))
         return y
@@ -76,7 +76,7 @@ def ordered(name: str, *orders: float, domain: Callable[..., Draw] = positive) -
 def reduction(name: str, *extra: Any, **flags: Any) -> Row:
     def along(axis: Any) -> Callable[..., Any]:
         def call(xp: Any, x: Any) -> Any:
-            return getattr(getattr(xp, "special", scipy.special), name)(x, axis=axis)
+            return getattr(namespace(xp), name)(x, axis=axis)
 
         return call
 
@@ -122,13 +122,13 @@ LOGISTIC = [
         "logsumexp",
         case(
             "weights",
-            lambda xp, x, b: getattr(xp, "special", scipy.special).logsumexp(x, axis=0, b=b),
+            lambda xp, x, b: namespace(xp).logsumexp(x, axis=0, b=b),
             reals(2, 3),
             positive(3),
         ),
         case(
             "kept",
-            lambda xp, x: getattr(xp, "special", scipy.special).logsumexp(x, 1, keepdims=True),
+            lambda xp, x: namespace(xp).logsumexp(x, 1, keepdims=True),
             reals(2, 3),
         ),
         complex=True,
@@ -137,39 +137,39 @@ LOGISTIC = [
     reduction("log_softmax"),
 ]
 GAMMA = [
-    function("beta", positive, positive, lacking=UNCOMPILED),
-    function("betaln", positive, positive, lacking=UNCOMPILED),
-    function("binom", uniform(4.0, 6.0), uniform(0.5, 3.5), lacking=UNCOMPILED),
-    function("digamma", off_integers, lacking=UNCOMPILED),
-    function("gamma", off_integers, lacking=UNCOMPILED),
-    function("gammaln", off_integers, lacking=UNCOMPILED),
+    function("beta", positive, positive, emulated=False),
+    function("betaln", positive, positive, emulated=False),
+    function("binom", uniform(4.0, 6.0), uniform(0.5, 3.5), emulated=False),
+    function("digamma", off_integers, emulated=False),
+    function("gamma", off_integers, emulated=False),
+    function("gammaln", off_integers, emulated=False),
     function("gammasgn", off_integers),
-    function("loggamma", positive, lacking=UNCOMPILED),
+    function("loggamma", positive, emulated=False),
     row(
         "special.multigammaln",
         case("of 1", lambda xp, x: of("multigammaln")(xp, x, 1), above_one(3)),
         case("of 3", lambda xp, x: of("multigammaln")(xp, x, 3), above_one(2, 3)),
-        lacking=UNCOMPILED,
+        emulated=False,
         filled=FILLED,
         **PLAIN,
     ),
-    function("poch", positive, positive, lacking=UNCOMPILED),
+    function("poch", positive, positive, emulated=False),
     row(
         "special.polygamma",
         case("order 0", lambda xp, x: of("polygamma")(xp, 0, x), positive(3)),
         case("order 1", lambda xp, x: of("polygamma")(xp, 1, x), positive(2, 3)),
         case("order 2, negative", lambda xp, x: of("polygamma")(xp, 2, x), fixed([-0.7, -1.4])),
         case("orders", of("polygamma"), fixed([0, 1, 3]), positive(2, 3), vmap=False),
-        lacking=UNCOMPILED,
+        emulated=False,
         filled=FILLED,
         **PLAIN,
     ),
-    function("psi", off_integers, lacking=UNCOMPILED),
+    function("psi", off_integers, emulated=False),
     row(
         "special.rgamma",
         case("matrix", of("rgamma"), off_integers(2, 3)),
         case("poles of gamma", of("rgamma"), fixed([0.0, -1.0, -2.0])),
-        lacking=UNCOMPILED,
+        emulated=False,
         filled=FILLED,
     ),
     row(
@@ -177,21 +177,21 @@ GAMMA = [
         case("Riemann's", of("zeta"), above_one(3)),
         case("Hurwitz's", of("zeta"), above_one(3, 1), positive(2)),
         case("negative q", lambda xp, q: of("zeta")(xp, 3.0, q), fixed([-0.7, -1.4])),
-        lacking=UNCOMPILED,
+        emulated=False,
         filled=FILLED,
         **PLAIN,
     ),
-    function("zetac", above_one, lacking=UNCOMPILED),
+    function("zetac", above_one, emulated=False),
 ]
 INCOMPLETE = [
-    function("betainc", positive, positive, probability, lacking=UNCOMPILED),
-    function("betaincc", positive, positive, probability, lacking=UNCOMPILED),
-    function("betainccinv", positive, positive, probability, lacking=UNCOMPILED),
-    function("betaincinv", positive, positive, probability, lacking=UNCOMPILED),
-    function("gammainc", positive, positive, lacking=UNCOMPILED),
-    function("gammaincc", positive, positive, lacking=UNCOMPILED),
-    function("gammainccinv", positive, probability, lacking=UNCOMPILED),
-    function("gammaincinv", positive, probability, lacking=UNCOMPILED),
+    function("betainc", positive, positive, probability, emulated=False),
+    function("betaincc", positive, positive, probability, emulated=False),
+    function("betainccinv", positive, positive, probability, emulated=False),
+    function("betaincinv", positive, positive, probability, emulated=False),
+    function("gammainc", positive, positive, emulated=False),
+    function("gammaincc", positive, positive, emulated=False),
+    function("gammainccinv", positive, probability, emulated=False),
+    function("gammaincinv", positive, probability, emulated=False),
 ]
 BESSEL = [
     function("i0", reals),
@@ -274,9 +274,9 @@ ELEMENTARY = [
     function("tandg", uniform(-70.0, 70.0)),
 ]
 INTEGRALS = [
-    function("ellipe", unit, lacking=UNCOMPILED),
-    function("ellipk", unit, lacking=UNCOMPILED),
-    function("ellipkm1", probability, lacking=UNCOMPILED),
+    function("ellipe", unit, emulated=False),
+    function("ellipk", unit, emulated=False),
+    function("ellipkm1", probability, emulated=False),
     function("exp1", positive),
     function("expi", nonzero),
     ordered("expn", 0, 1, 3),
@@ -289,7 +289,7 @@ INTEGRALS = [
         "special.lpmv",
         case("m 0", lambda xp, x: of("lpmv")(xp, 0, 2, x), unit(2, 3)),
         case("m 1", lambda xp, x: of("lpmv")(xp, 1, 3, x), unit(3)),
-        lacking=UNCOMPILED,
+        emulated=False,
         filled=FILLED,
     ),
     function("spence", positive),
@@ -305,31 +305,31 @@ DISTRIBUTIONS = [
         row(
             f"special.{name}",
             case("matrix", counted(name, 5), probability(2, 3)),
-            lacking=UNCOMPILED,
+            emulated=False,
             filled=FILLED,
         )
         for name in ("bdtr", "bdtrc", "bdtri", "nbdtr", "nbdtrc", "nbdtri")
     ),
-    function("chdtr", positive, positive, lacking=UNCOMPILED),
-    function("chdtrc", positive, positive, lacking=UNCOMPILED),
-    function("chdtri", positive, probability, lacking=UNCOMPILED),
-    function("fdtr", positive, positive, positive, lacking=UNCOMPILED),
-    function("fdtrc", positive, positive, positive, lacking=UNCOMPILED),
-    function("fdtri", above_one, above_one, uniform(0.2, 0.8), lacking=UNCOMPILED),
-    function("gdtr", positive, positive, positive, lacking=UNCOMPILED),
-    function("gdtrc", positive, positive, positive, lacking=UNCOMPILED),
+    function("chdtr", positive, positive, emulated=False),
+    function("chdtrc", positive, positive, emulated=False),
+    function("chdtri", positive, probability, emulated=False),
+    function("fdtr", positive, positive, positive, emulated=False),
+    function("fdtrc", positive, positive, positive, emulated=False),
+    function("fdtri", above_one, above_one, uniform(0.2, 0.8), emulated=False),
+    function("gdtr", positive, positive, positive, emulated=False),
+    function("gdtrc", positive, positive, positive, emulated=False),
     *(
         row(
             f"special.{name}",
             case("order 2", lambda xp, x, name=name: of(name)(xp, 2, x), domain(2, 3)),
             case("counts", of(name), integers(3), domain(2, 3)),
-            lacking=UNCOMPILED,
+            emulated=False,
             filled=FILLED,
         )
         for name, domain in (("pdtr", positive), ("pdtrc", positive), ("pdtri", probability))
     ),
-    function("stdtr", positive, nonzero, lacking=UNCOMPILED),
-    function("stdtrit", above_one, uniform(0.2, 0.45), lacking=UNCOMPILED),
+    function("stdtr", positive, nonzero, emulated=False),
+    function("stdtrit", above_one, uniform(0.2, 0.45), emulated=False),
 ]
 
 ROWS = [
