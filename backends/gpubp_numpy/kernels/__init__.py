@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpubp_numpy.kernels import (
+    attention,
     indexing,
     partials,
     random,
@@ -15,6 +16,7 @@ from gpubp_numpy.kernels import (
 )
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **attention.KERNELS,
     **standard.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,

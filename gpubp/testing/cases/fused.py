@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import array_api_compat
+
 import gpubp
 from gpubp import losses, nn
+from gpubp.rules.fused.attention import attention_p
 from gpubp.testing.cases.draw import fixed, integers, reals
 from gpubp.testing.cases.row import Entry, Row, case, row
 
@@ -23,6 +27,28 @@ def either(ours: Callable[..., Any], plain: Callable[..., Any]) -> Callable[...,
 
 def logarithms(xp: Any, x: Any, axis: int) -> Any:
     return x - xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=True))
+
+
+def attention(label: str, *shapes: Any, causal: bool = False, mask: Any = None) -> Entry:
+    """Queries, keys and values; the blockwise algorithm, which the layer takes for longer ones."""
+
+    def ours(*args: Any) -> Any:
+        return attention_p(*args, causal=causal)
+
+    def plain(xp: Any, q: Any, k: Any, v: Any, *mask: Any) -> Any:
+        scores = xp.matmul(q, xp.matrix_transpose(k)) / math.sqrt(q.shape[-1])
+        if causal:
+            ones = xp.ones(scores.shape[-2:], dtype=scores.dtype, device=array_api_compat.device(q))
+            scores = xp.where(xp.tril(ones) > 0, scores, -1e30)
+        for m in mask:
+            scores = xp.where(m, scores, -1e30)
+        powers = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
+        total = xp.sum(powers, axis=-1, keepdims=True)
+        top = xp.max(scores, axis=-1)
+        return xp.matmul(powers / total, v), top + xp.log(xp.sum(powers, axis=-1))
+
+    masks = [] if mask is None else [fixed(mask)]
+    return case(label, either(ours, plain), *[reals(*shape) for shape in shapes], *masks)
 
 
 def cross_entropy(label: str, shape: tuple[int, ...], axis: int, smoothing: float = 0.0) -> Entry:
@@ -59,6 +85,16 @@ def softmax(label: str, shape: tuple[int, ...], axis: int) -> Entry:
 
 
 ROWS: list[Row] = [
+    row(
+        "nn.dot_product_attention",
+        attention("one", (3, 2), (4, 2), (4, 3)),
+        attention("several", (2, 3, 2), (2, 4, 2), (2, 4, 1)),
+        attention("causal", (3, 2), (3, 2), (3, 2), causal=True),
+        attention(
+            "mask", (2, 2, 2), (2, 3, 2), (2, 3, 2), mask=[[True, False, True], [False, True, True]]
+        ),
+        attention("masked keys", (3, 2), (2, 2), (2, 2), mask=[[True, False]]),
+    ),
     row(
         "losses.cross_entropy",
         cross_entropy("vector", (4,), -1),
