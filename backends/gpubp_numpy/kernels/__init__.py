@@ -5,6 +5,7 @@ from typing import Any
 
 from gpubp_numpy.kernels import (
     attention,
+    convolution,
     indexing,
     partials,
     random,
@@ -18,6 +19,7 @@ from gpubp_numpy.kernels import (
 KERNELS: dict[str, Callable[..., Any]] = {
     **attention.KERNELS,
     **standard.KERNELS,
+    **convolution.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,
