@@ -146,7 +146,7 @@ class Rewriter(Trace):
         spread = a
         while True:
             made_by = self.producers.get(spread)
-            if made_by is None or type(made_by.args[0]) is not Value:
+            if made_by is None or not made_by.args or type(made_by.args[0]) is not Value:
                 break
             x = made_by.args[0]
             name = made_by.primitive.name
