@@ -11,7 +11,7 @@ import numpy as np
 from gpubp.compiler.kernel import Kernel, Literal, Operand, Step
 from gpubp_numpy.native.code import DTYPES, Code, Module, Unsupported, Value, kind, type_name
 from gpubp_numpy.native.operations import OPERATIONS
-from gpubp_numpy.native.phases import Phases, accumulators, additions, phases
+from gpubp_numpy.native.phases import Phases, accumulators, additions, kept_axes, phases
 from gpubp_numpy.native.reductions import (
     REDUCTIONS,
     across_lanes,
@@ -620,7 +620,7 @@ def gathering(
     """
     step = _step_across(kernel, reduction.value)
     assert step is not None
-    axes = [a for a, own in enumerate(kernel.varies()[reduction.value]) if own]
+    axes = [a for a, own in enumerate(kept_axes(kernel, reduction.value)) if own]
     shape = tuple(kernel.shape[a] for a in axes) or (1,)
     strides, _ = accumulators(kernel, reduction.value)
     operand = Operand(step.dtype, tuple(strides[a] for a in axes) or (0,))

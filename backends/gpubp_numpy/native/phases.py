@@ -124,10 +124,9 @@ def phases(kernel: Kernel, aliased: bool) -> Phases:
         for a in _args(kernel, v):
             if across_rows(kernel, a):
                 raise Unsupported("a step that uses a reduction over other axes than the row")
-        step = _step(kernel, v)
-        if step is not None and across_rows(kernel, v):
-            own = kernel.varies()[v]
-            if not all(own[axis] or axis in step.over for axis in range(len(own) - 1)):
+        if across_rows(kernel, v):
+            kept, over = kept_axes(kernel, v), kernel.steps[v - len(kernel.inputs)].over
+            if not all(kept[axis] or axis in over for axis in range(len(kept) - 1)):
                 raise Unsupported("a reduction that is the same along an axis that it keeps")
     fed = [v for v in sorted(live) if (s := _step(kernel, v)) is not None and s.over]
     last = max((level[v] - _along_row(kernel, v) for v in fed), default=0)
@@ -192,11 +191,19 @@ def _reloadable(kernel: Kernel, value: int, operand: Operand) -> bool:
     return operand.strides[-1] == 1 and step is not None and step.dtype == operand.dtype
 
 
+def kept_axes(kernel: Kernel, value: int) -> tuple[bool, ...]:
+    """For each axis, whether a reduction across rows has a result for each index along it."""
+    step = _step(kernel, value)
+    assert step is not None
+    if 0 in kernel.shape:  # strides of an empty array say nothing
+        return tuple(axis not in step.over for axis in range(len(kernel.shape)))
+    return kernel.varies()[value]
+
+
 def accumulators(kernel: Kernel, value: int) -> tuple[tuple[int, ...], int]:
     """Strides and number of the accumulators of a reduction across rows."""
-    varies = kernel.varies()[value]
     strides, size = [], 1
-    for n, own in zip(reversed(kernel.shape), reversed(varies), strict=True):
+    for n, own in zip(reversed(kernel.shape), reversed(kept_axes(kernel, value)), strict=True):
         strides.append(size if own else 0)
         size *= n if own else 1
     return tuple(reversed(strides)), size
