@@ -125,8 +125,8 @@ def phases(kernel: Kernel, aliased: bool) -> Phases:
             if across_rows(kernel, a):
                 raise Unsupported("a step that uses a reduction over other axes than the row")
         if across_rows(kernel, v):
-            kept, over = kept_axes(kernel, v), kernel.steps[v - len(kernel.inputs)].over
-            if not all(kept[axis] or axis in over for axis in range(len(kept) - 1)):
+            own, over = kept_axes(kernel, v), kernel.steps[v - len(kernel.inputs)].over
+            if not all(own[axis] or axis in over for axis in range(len(own) - 1)):
                 raise Unsupported("a reduction that is the same along an axis that it keeps")
     fed = [v for v in sorted(live) if (s := _step(kernel, v)) is not None and s.over]
     last = max((level[v] - _along_row(kernel, v) for v in fed), default=0)

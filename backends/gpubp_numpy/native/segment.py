@@ -47,13 +47,18 @@ class Segment:
             threading.Thread(target=self._compile, daemon=True).start()
         else:
             self._compile()
-            self.ready()
+            self.wait()
 
     def ready(self) -> bool:
         """Whether it can be called; raises what went wrong while it was compiled."""
         if self._error is not None:
             raise self._error
         return self._done.is_set()
+
+    def wait(self) -> None:
+        """Return when it can be called; raises what went wrong while it was compiled."""
+        self._done.wait()
+        self.ready()
 
     def _compile(self) -> None:
         try:
@@ -68,9 +73,9 @@ class Segment:
             self._scratch = np.empty(self._scratch_bytes + 64, np.uint8)
             start = self._scratch.ctypes.data
             self._scratch_at = start + -start % 64
-            self._done.set()
         except BaseException as error:  # for ready() to raise in the caller's thread
             self._error = error
+        self._done.set()
 
     def __call__(self, table: int) -> None:
         """Run it; ``table`` is the address of an array of the buffers' addresses."""
