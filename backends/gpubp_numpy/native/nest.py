@@ -20,6 +20,9 @@ from gpubp_numpy.native.reductions import (
     compensated,
 )
 
+# Vectors side by side, so that the latency of one is hidden by the others: measured from 1 to 8,
+# 4 is the fastest for a chain of 60 operations (1.6 times 2) and no slower for a single one.
+_UNROLL = 4
 _STACK = 256 * 1024  # bytes of scratch rows that are taken from the stack
 
 
@@ -109,10 +112,8 @@ class Nest:
             [4, *(DTYPES[self._dtype(v)].bytes for v in self.phases.live if kind(self._dtype(v)))]
         )
         fit = 1 << max(self.length - 1, 0).bit_length()
-        for p in range(len(self.phases.stores)):
-            weight = self.phases.weight(p)
-            unroll = 4 if weight <= 8 else 2 if weight <= 40 else 1
-            self.lanes.append(min(self.vector_bytes // widest * unroll, fit))
+        lanes = min(self.vector_bytes // widest * _UNROLL, fit)
+        self.lanes = [lanes] * len(self.phases.stores)
         for place in self.places:
             self.bases.append(self._base(place))
         self.pointers = list(self.bases)

@@ -52,24 +52,6 @@ class Phases:
         """The values that a step takes."""
         return _args(self.kernel, value)
 
-    def weight(self, phase: int) -> int:
-        """Roughly the instructions for one element in a phase."""
-        seen: set[int] = set()
-        written = [self.kernel.outputs[s][0] for s in self.stores[phase]]
-        for sink in (*self.reductions[phase], *written):
-            self._cone(sink, phase, seen)
-        steps = [self.step(v) for v in seen]
-        return sum(_weight(s) for s in steps if s is not None)
-
-    def _cone(self, value: int, phase: int, seen: set[int]) -> None:
-        if value in seen or not (self.varies[value] or value in self.reductions[phase]):
-            return
-        if value in self.kept and self.level[value] < phase:
-            return
-        seen.add(value)
-        for a in self.feeds(value):
-            self._cone(a, phase, seen)
-
 
 def _step(kernel: Kernel, value: int) -> Step | None:
     place = value - len(kernel.inputs)
