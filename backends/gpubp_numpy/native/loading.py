@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any
-
+from gpubp_numpy.native import cache
 from gpubp_numpy.native.target import target
 
 
@@ -25,4 +23,12 @@ class Loaded:
         return found
 
 
-SEGMENT: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+def load(text: str) -> Loaded:
+    """The functions of a module's text, compiled or from the disk."""
+    host = target()
+    name = cache.key(text, host.identity)
+    code = cache.load(name)
+    if code is None:
+        code = host.object_code(text)
+        cache.store(name, code)
+    return Loaded(code)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpubp.compiler.kernel import Kernel
-from gpubp_numpy.native import cache
 from gpubp_numpy.native.code import Code, Module
 from gpubp_numpy.native.collapse import collapsed
-from gpubp_numpy.native.loading import SEGMENT, Loaded
+from gpubp_numpy.native.loading import load
 from gpubp_numpy.native.nest import Nest, Place, accumulated, gathering
 from gpubp_numpy.native.products import Gemm, write_gemm
+from gpubp_numpy.native.sharing import Share, share_kernel
 from gpubp_numpy.native.target import target
+from gpubp_numpy.native.workers import helper, write_sharing
+
+_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_WORTH_WAKING = 50_000  # ns of shared work; a sleeping helper comes after about 20,000
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class Call:
     buffers: tuple[int, ...]
 
 
+class Written(NamedTuple):
+    """A segment as text: its module, the scratch memory it needs, and the work it shares."""
+
+    text: str
+    scratch: int
+    shared: float  # ns
+
+
 class Segment:
     """Compiled steps, called with the addresses of their buffers.
 
@@ -39,10 +52,12 @@ class Segment:
     """
 
     def __init__(self, calls: Sequence[Call], background: bool = False) -> None:
-        self._text, self._scratch_bytes = write(calls)
+        self._written = write(calls)
         self._function: Any = None
         self._error: BaseException | None = None
         self._done = threading.Event()
+        self._shares = self._written.shared > 0
+        self._wakes = self._written.shared > _WORTH_WAKING
         if background:
             threading.Thread(target=self._compile, daemon=True).start()
         else:
@@ -62,15 +77,9 @@ class Segment:
 
     def _compile(self) -> None:
         try:
-            host = target()
-            name = cache.key(self._text, host.identity)
-            code = cache.load(name)
-            if code is None:
-                code = host.object_code(self._text)
-                cache.store(name, code)
-            self._loaded = Loaded(code)
-            self._function = SEGMENT(self._loaded.address("segment"))
-            self._scratch = np.empty(self._scratch_bytes + 64, np.uint8)
+            self._loaded = load(self._written.text)
+            self._function = _FUNCTION(self._loaded.address("segment"))
+            self._scratch = np.empty(self._written.scratch + 64, np.uint8)
             start = self._scratch.ctypes.data
             self._scratch_at = start + -start % 64
         except BaseException as error:  # for ready() to raise in the caller's thread
@@ -79,11 +88,18 @@ class Segment:
 
     def __call__(self, table: int) -> None:
         """Run it; ``table`` is the address of an array of the buffers' addresses."""
-        self._function(table, self._scratch_at)
+        state = 0
+        if self._shares:
+            second = helper()
+            if second is not None:
+                state = second.address
+                if self._wakes:
+                    second.wake()
+        self._function(table, self._scratch_at, state)
 
 
-def write(calls: Sequence[Call]) -> tuple[str, int]:
-    """The text of a segment's module, and the bytes of scratch memory that it needs.
+def write(calls: Sequence[Call]) -> Written:
+    """The text of a segment, which is a function ``segment(table, scratch, state)``.
 
     Raises :class:`Unsupported` if a step has no native form.
     """
@@ -91,19 +107,23 @@ def write(calls: Sequence[Call]) -> tuple[str, int]:
     module = host.module()
     code = Code(module)
     code.label("entry")
-    scratch = 0
+    write_sharing(module)
+    code.line("%helper = call ptr @gpubp_enter(ptr %state)")
+    scratch, shared = 0, 0.0
     for number, call in enumerate(calls):
         places = [Place("table", b) for b in call.buffers]
         if isinstance(call.what, Gemm):
             a, b, c = (_address(code, place) for place in places)
             write_gemm(code, call.what, (a, b, c))
         else:
-            scratch = max(scratch, _write_kernel(module, code, number, call.what, places))
+            size, work = _write_kernel(module, code, number, collapsed(call.what), places)
+            scratch, shared = max(scratch, size), shared + work
+    code.line("call void @gpubp_leave(ptr %helper)")
     code.line("ret void")
     module.functions["segment"] = "\n".join(
-        ["define void @segment(ptr %table, ptr %scratch) #0 {", *code.lines, "}"]
+        ["define void @segment(ptr %table, ptr %scratch, ptr %state) #0 {", *code.lines, "}"]
     )
-    return host.text(module), scratch
+    return Written(host.text(module), scratch, shared)
 
 
 def _address(code: Code, place: Place) -> str:
@@ -113,24 +133,49 @@ def _address(code: Code, place: Place) -> str:
 
 def _write_kernel(
     module: Module, code: Code, number: int, kernel: Kernel, places: list[Place]
-) -> int:
+) -> tuple[int, float]:
+    """Its calls; the scratch memory that it takes, and the work that it shares."""
     vector_bytes = target().vector_bytes
-    kernel = collapsed(kernel)
     nest = Nest(f"kernel{number}", kernel, places, module, vector_bytes)
     nest.write()
-    _run(code, nest)
     reductions, size = accumulated(kernel)
+    share = share_kernel(nest)
+    if share.parts > 1:
+        _write_job(module, nest, share, size)
+        code.line(
+            f"call void @gpubp_share(ptr %helper, ptr @{nest.name}_part, "
+            f"ptr %table, ptr %scratch, i64 {share.parts})"
+        )
+    else:
+        _run(code, nest)
     for i, reduction in enumerate(reductions):
+        parts = [size * part for part in range(share.parts)]
         gather = Nest(
             f"kernel{number}_{i}",
-            *gathering(kernel, places, reduction, [0]),
+            *gathering(kernel, places, reduction, parts),
             module,
             vector_bytes,
         )
         gather.write()
         _run(code, gather)
-    return size
+    return size * share.parts, share.work if share.parts > 1 else 0.0
 
 
 def _run(code: Code, nest: Nest) -> None:
     code.line(f"call void @{nest.name}(ptr %table, ptr %scratch, i64 0, i64 {nest.divisible})")
+
+
+def _write_job(module: Module, nest: Nest, share: Share, size: int) -> None:
+    """The function that runs one part of a kernel, with accumulators of its own."""
+    module.functions[f"{nest.name}_part"] = f"""
+define internal void @{nest.name}_part(ptr %table, ptr %scratch, i64 %part) #0 {{
+entry:
+  %lo = mul i64 %part, {share.chunk}
+  %end = add i64 %lo, {share.chunk}
+  %inside = icmp slt i64 %end, {nest.divisible}
+  %hi = select i1 %inside, i64 %end, i64 {nest.divisible}
+  %at = mul i64 %part, {size}
+  %own = getelementptr i8, ptr %scratch, i64 %at
+  call void @{nest.name}(ptr %table, ptr %own, i64 %lo, i64 %hi)
+  ret void
+}}"""

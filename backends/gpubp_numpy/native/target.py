@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import Any
 
 from gpubp_numpy.native.code import Module
@@ -82,10 +81,3 @@ class Target:
 def target() -> Target:
     """The host; raises ImportError without llvmlite."""
     return Target()
-
-
-def threads() -> int:
-    """How many threads kernels may use: the processors of this process, or OMP_NUM_THREADS."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return min(allowed or 1, int(asked)) if asked.isdigit() and int(asked) > 0 else allowed or 1
