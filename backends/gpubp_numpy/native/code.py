@@ -363,3 +363,15 @@ class Code:
         body()
         self.line(f"br label %{after}")
         self.label(after)
+
+    def narrow(self, size: int | str, integer: str) -> int | str:
+        """A number of elements, a constant or a register of type i64, in the type ``integer``."""
+        if isinstance(size, int) or integer == "i64":
+            return size
+        return self.define(f"trunc i64 {size} to {integer}")
+
+    def function(self, name: str, parameters: str, attributes: str = "noinline") -> None:
+        """Add what was written to the module, as a function without a result."""
+        self.module.functions[name] = "\n".join(
+            [f"define internal void @{name}({parameters}) {attributes} #0 {{", *self.lines, "}"]
+        )

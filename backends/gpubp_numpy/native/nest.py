@@ -126,14 +126,7 @@ class Nest:
             code.loop("%lo", "%hi", 1, lambda r: self._row(self._indices(r)))
         self._finish_totals()
         code.line("ret void")
-        code.module.functions[self.name] = "\n".join(
-            [
-                f"define internal void @{self.name}"
-                "(ptr %table, ptr %scratch, i64 %lo, i64 %hi) noinline #0 {",
-                *code.lines,
-                "}",
-            ]
-        )
+        code.function(self.name, "ptr %table, ptr %scratch, i64 %lo, i64 %hi")
 
     # Values
 

@@ -15,12 +15,20 @@ from gpubp_numpy.native.code import Code, Module
 from gpubp_numpy.native.collapse import collapsed
 from gpubp_numpy.native.loading import load
 from gpubp_numpy.native.nest import Nest, Place, accumulated, gathering
-from gpubp_numpy.native.products import Gemm, write_gemm
+from gpubp_numpy.native.products import (
+    Gemm,
+    flops,
+    parts,
+    write_limit,
+    write_product,
+    write_unlimit,
+)
 from gpubp_numpy.native.sharing import Share, share_kernel
 from gpubp_numpy.native.target import target
 from gpubp_numpy.native.workers import helper, write_sharing
 
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_NS_PER_FLOP = 0.01  # of a product on one thread, roughly
 _WORTH_WAKING = 50_000  # ns of shared work; a sleeping helper comes after about 20,000
 
 
@@ -109,15 +117,20 @@ def write(calls: Sequence[Call]) -> Written:
     code.label("entry")
     write_sharing(module)
     code.line("%helper = call ptr @gpubp_enter(ptr %state)")
+    limit = any(isinstance(c.what, Gemm) and parts(c.what) > 1 for c in calls)
+    before = write_limit(code) if limit else ""
     scratch, shared = 0, 0.0
     for number, call in enumerate(calls):
         places = [Place("table", b) for b in call.buffers]
         if isinstance(call.what, Gemm):
-            a, b, c = (_address(code, place) for place in places)
-            write_gemm(code, call.what, (a, b, c))
+            write_product(module, f"product{number}", call.what, call.buffers)
+            _share(code, f"product{number}", parts(call.what))
+            shared += _NS_PER_FLOP * flops(call.what) if parts(call.what) > 1 else 0.0
         else:
             size, work = _write_kernel(module, code, number, collapsed(call.what), places)
             scratch, shared = max(scratch, size), shared + work
+    if limit:
+        write_unlimit(code, before)
     code.line("call void @gpubp_leave(ptr %helper)")
     code.line("ret void")
     module.functions["segment"] = "\n".join(
@@ -126,9 +139,15 @@ def write(calls: Sequence[Call]) -> Written:
     return Written(host.text(module), scratch, shared)
 
 
-def _address(code: Code, place: Place) -> str:
-    slot = code.define(f"getelementptr ptr, ptr %table, i64 {place.number}")
-    return code.define(f"load ptr, ptr {slot}")
+def _share(code: Code, job: str, parts: int) -> None:
+    """Run all parts of a job, on two threads if that helps."""
+    if parts > 1:
+        code.line(
+            f"call void @gpubp_share(ptr %helper, ptr @{job}, ptr %table, ptr %scratch, "
+            f"i64 {parts})"
+        )
+    else:
+        code.line(f"call void @{job}(ptr %table, ptr %scratch, i64 0)")
 
 
 def _write_kernel(
@@ -142,10 +161,7 @@ def _write_kernel(
     share = share_kernel(nest)
     if share.parts > 1:
         _write_job(module, nest, share, size)
-        code.line(
-            f"call void @gpubp_share(ptr %helper, ptr @{nest.name}_part, "
-            f"ptr %table, ptr %scratch, i64 {share.parts})"
-        )
+        _share(code, f"{nest.name}_part", share.parts)
     else:
         _run(code, nest)
     for i, reduction in enumerate(reductions):

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from gpubp_numpy.native.code import Module
-from gpubp_numpy.native.products import blas, symbol
+from gpubp_numpy.native.products import symbols
 
 _ATTRIBUTES = (
     'attributes #0 = {{ nounwind "target-cpu"="{cpu}" "target-features"="{features}"{width} }}'
@@ -42,9 +42,8 @@ class Target:
         )
 
         self.identity = f"llvmlite {llvmlite.__version__} {self.cpu} {self.features}"
-        library = blas()
-        for dtype, address in library.address.items() if library else ():
-            llvm.add_symbol(symbol(dtype), address)
+        for name, address in symbols().items():
+            llvm.add_symbol(name, address)
 
     def module(self) -> Module:
         return Module(self.has_avx512)
