@@ -243,6 +243,12 @@ class Code:
             lanes,
         )
 
+    def counting(self, start: str, lanes: int) -> Value:
+        """start, start + 1, ... in lanes of int64; ``start`` is a register or a number."""
+        first = Value(self, start, "int64", 0)
+        steps = ", ".join(f"i64 {lane}" for lane in range(lanes))
+        return self.splat(first, lanes) + Value(self, f"<{steps}>", "int64", lanes)
+
     def binary(self, symbol: str, a: Value, b: Value) -> Value:
         name = _BINARY[symbol].get(a.kind)
         if name is None:

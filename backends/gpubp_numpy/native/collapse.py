@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpubp.compiler.kernel import Kernel, Operand, Step
+from gpubp.compiler.kernel import Kernel, Literal, Operand, Step
 
 
 def collapsed(kernel: Kernel) -> Kernel:
@@ -33,8 +33,10 @@ def _without_short_axes(kernel: Kernel) -> Kernel:
 
     def step(s: Step) -> Step:
         over = tuple(place[axis] for axis in s.over if axis in place)
-        # A reduction of one element is that element.
-        return replace(s, over=over) if over or not s.over else Step("astype", s.args, s.dtype)
+        if over or not s.over:
+            return replace(s, over=over)
+        # A reduction of one element is that element; the only index is 0.
+        return Step("astype", s.args or (Literal(0),), s.dtype)
 
     return Kernel(
         tuple(kernel.shape[axis] for axis in kept) or (1,),

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpubp.compiler.kernel import Kernel
+from gpubp_numpy.native.accumulators import gathering
 from gpubp_numpy.native.code import Code, Module
 from gpubp_numpy.native.collapse import collapsed
 from gpubp_numpy.native.loading import load
-from gpubp_numpy.native.nest import Nest, Place, accumulated, gathering
+from gpubp_numpy.native.nest import Nest
+from gpubp_numpy.native.places import Place
 from gpubp_numpy.native.products import (
     Gemm,
     flops,
@@ -157,18 +159,18 @@ def _write_kernel(
     vector_bytes = target().vector_bytes
     nest = Nest(f"kernel{number}", kernel, places, module, vector_bytes)
     nest.write()
-    reductions, size = accumulated(kernel)
+    size = nest.scratch
     share = share_kernel(nest)
     if share.parts > 1:
         _write_job(module, nest, share, size)
         _share(code, f"{nest.name}_part", share.parts)
     else:
         _run(code, nest)
-    for i, reduction in enumerate(reductions):
+    for i, found in enumerate(nest.across.values()):
         parts = [size * part for part in range(share.parts)]
         gather = Nest(
             f"kernel{number}_{i}",
-            *gathering(kernel, places, reduction, parts),
+            *gathering(kernel, places, found, parts),
             module,
             vector_bytes,
         )

@@ -33,7 +33,7 @@ def share_kernel(nest: Nest) -> Share:
     if work < _WORTH_SHARING or nest.divisible < 2 or _writes_one_place(nest.kernel):
         return whole
     parts = 2 if nest.across else min(_PARTS, 2 * max(1, int(work / _PART)))
-    unit = nest.lanes[0] if nest.flat else 1
+    unit = nest.lanes if nest.flat else 1
     chunk = -(-nest.divisible // (parts * unit)) * unit
     parts = -(-nest.divisible // chunk)
     return Share(parts, chunk, work) if parts > 1 else whole
@@ -42,7 +42,7 @@ def share_kernel(nest: Nest) -> Share:
 def estimate(kernel: Kernel) -> float:
     """Nanoseconds that a kernel takes on one thread, roughly."""
     size = math.prod(kernel.shape)
-    weight = sum(1 if s.over else OPERATIONS[s.op].weight for s in kernel.steps)
+    weight = sum(OPERATIONS[s.op].weight if s.op in OPERATIONS else 1 for s in kernel.steps)
     operands = [*kernel.inputs, *(o for _, o in kernel.outputs)]
     moved = sum(DTYPES[o.dtype].bytes for o in operands if any(o.strides))
     return size * max(weight * _NS_PER_INSTRUCTION, moved * _NS_PER_BYTE)

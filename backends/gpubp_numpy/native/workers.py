@@ -213,7 +213,7 @@ class Helper:
         self._quits = False
         self._thread = threading.Thread(target=self._run, name="gpubp helper", daemon=True)
         self._thread.start()
-        atexit.register(self._quit)
+        atexit.register(self.stop)
 
     def wake(self) -> None:
         """Have it look for jobs; it does not do so before this call has returned."""
@@ -228,12 +228,13 @@ class Helper:
             self._asleep.value = 1
             self._bell.acquire()
 
-    def _quit(self) -> None:
-        # The code that it runs must not be freed under it.
+    def stop(self) -> None:
+        """End its thread: the code that it runs must not be freed under it."""
         self._quits = True
         with contextlib.suppress(RuntimeError):
             self._bell.release()
-        self._thread.join(timeout=1)
+        self._thread.join()
+        atexit.unregister(self.stop)
 
 
 @functools.cache

@@ -58,7 +58,13 @@ def expected(found, arrays):
         for s in found.steps:
             args = [values[a] if type(a) is int else a.value for a in s.args]
             params = {"axis": s.over, "keepdims": True} if s.over else {}
-            if s.op == "astype":
+            if s.op == "index":
+                (axis,) = s.over
+                y = np.arange(found.shape[axis]).reshape(
+                    [-1 if a == axis else 1 for a in range(len(found.shape))]
+                )
+                y = np.broadcast_to(y, found.shape)
+            elif s.op == "astype":
                 y = args[0].astype(s.dtype)
             elif s.op == "sum" and s.dtype.startswith("float"):
                 y = np.sum(args[0], axis=s.over, keepdims=True, dtype="float64").astype(s.dtype)

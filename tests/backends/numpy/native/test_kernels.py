@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from backends.numpy.native.kernels import expected, kernel, operand, run, step, table
-from gpubp.compiler.kernel import Kernel, Operand
+from gpubp.compiler.kernel import POINTWISE, Kernel, Operand
+from gpubp.compiler.kernel import REDUCTIONS as reductions_of_kernels
 from gpubp_numpy import native
+from gpubp_numpy.native.operations import OPERATIONS
+from gpubp_numpy.native.reductions import REDUCTIONS
 
 if not native.available():
     pytest.skip("llvmlite is not installed", allow_module_level=True)
@@ -116,10 +119,26 @@ def test_sums_of_short_integers_are_wide(dtype):
     assert run(found, [x], results)[0] == x.sum()
 
 
-def test_a_value_that_does_not_vary_is_summed_as_often_as_it_is_repeated():
-    x = draw(6, 1)
-    for over in ((0,), (1,), (0, 1)):
-        found, results = kernel([x], [step("sum", 0, over=over)], [1], (6, 9))
+@pytest.mark.parametrize(
+    ("given", "over"),
+    [((6, 1), (0,)), ((5, 1, 7), (0,)), ((5, 1, 7), (0, 2)), ((5, 1, 7), (2,)), ((1, 6, 1), (1,))],
+    ids=str,
+)
+def test_a_value_is_summed_once_where_it_does_not_vary(given, over):
+    shape = (6, 9) if len(given) == 2 else (5, 6, 7)
+    x = draw(*given)
+    found, results = kernel([x], [step("sum", 0, over=over)], [1], shape)
+    (y,) = run(found, [x], results)
+    reference = x.sum(over, keepdims=True)
+    np.testing.assert_allclose(y, np.broadcast_to(reference, y.shape), 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5,), (100,), (4, 70), (3, 1, 5)], ids=str)
+def test_index(shape):
+    x = draw(*shape)
+    for axis in range(len(shape)):
+        steps = [step("index", dtype="int64", over=(axis,)), step("less", 1, (2,), dtype="bool")]
+        found, results = kernel([x], [*steps, step("where", 2, 0, (0.0,))], [3])
         same(found, run(found, [x], results), [x])
 
 
@@ -193,3 +212,8 @@ def test_what_is_not_offered():
         assert not native.supports(found)
         with pytest.raises(native.Unsupported):
             native.segment([native.Call(found, (0, 1))])
+
+
+def test_operations_are_those_that_kernels_may_contain():
+    assert set(OPERATIONS) == POINTWISE
+    assert set(REDUCTIONS) == reductions_of_kernels
