@@ -93,8 +93,9 @@ def _body(operation: Operation, names: dict[Value, str]) -> list[str]:
     inner = {v: names[a] for v, a in zip(body.inputs, operation.args, strict=True) if a in names}
     inner.update(zip(body.outputs, (names[y] for y in operation.results), strict=True))
     letters = (f"e{n}" for n in itertools.count())
+    inner.update({x: f"constant{tuple(x.shape)}" for x in body.constants})
     lines = []
-    for x in (*body.inputs, *body.constants):
+    for x in body.inputs:
         inner.setdefault(x, next(letters))
     for o in body.operations:
         for y in o.results:

@@ -22,6 +22,7 @@ from gpubp.compiler.fused import Fused
 from gpubp.compiler.memory import MemoryPlan, Place
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.compiler.views import Layout
+from gpubp.rules.families import Elementwise
 from gpubp_cupy.compiled.launch import Launch, source_of
 from gpubp_cupy.kernels.matmul import product
 
@@ -34,6 +35,23 @@ def writes(operation: Operation) -> bool:
     if isinstance(primitive, Fused):
         return source_of(primitive.kernel) is not None
     return primitive.name == "product"
+
+
+def capturable(operation: Operation) -> bool:
+    """Whether CuPy does an operation by launches alone.
+
+    Others may copy from host memory that is gone when the graph is replayed, which no error tells.
+    """
+    primitive = operation.primitive
+    return isinstance(primitive, Elementwise) or primitive.name in _LAUNCHES_ALONE
+
+
+_LAUNCHES_ALONE = frozenset((
+    *("astype", "astype_discrete", "broadcast_to", "flip", "matmul", "permute_dims", "reshape"),
+    *("arange", "empty", "full", "ones", "zeros", "imag", "real", "slice", "tril", "triu"),
+    *("all", "any", "max", "min", "prod", "sum"),
+    *("random_bits", "unfold", "fold"),
+))  # fmt: skip
 
 
 class Executable:
@@ -98,14 +116,14 @@ class _Bound:
         return [
             self.step(position, operation)
             for position, operation in enumerate(self.program.operations)
-            if not plan.is_view(operation)
+            if not (plan.is_view(operation) or _on_numbers(operation))
         ]
 
     def buffer(self, value: Value, place: Place, constants: Sequence[Any]) -> Any:
         if place.kind in ("input", "donated"):
             return self.inputs[place.number]
         if place.kind == "constant":
-            return cupy.ascontiguousarray(constants[place.number])
+            return _contiguous(constants[place.number])
         if place.kind == "output":
             return _empty(value)
         return cupy.ndarray(value.shape, value.dtype, self.arena.data + place.number)
@@ -127,8 +145,9 @@ class _Bound:
         if primitive.name == "product":
             args, params, (y,) = operation.args, operation.params, operation.results
             return lambda: product(*[arrays[a] for a in args], **params, out=arrays[y])
-        if any(type(a) is Value and a.number for a in operation.args):
-            self.capturable = False  # the number would be written into the graph
+        numbers = any(type(a) is Value and a.number for a in operation.args)
+        if numbers or not capturable(operation):  # the number would be written into the graph
+            self.capturable = False
         return lambda: self.call(position, operation)
 
     def number(self, x: Any, dtype: str) -> Any:
@@ -146,11 +165,9 @@ class _Bound:
         y = operation.primitive(*args, **operation.params)
         ys = y if operation.primitive.multiple_results else (y,)
         for value, array in zip(operation.results, ys, strict=True):
-            self.arrays[value] = array
-            views = self.views.get(value, ())
-            contiguous = cupy.ascontiguousarray(array) if views else array
-            for view in views:
-                self.arrays[view] = _view(contiguous, self.plan.layouts[view][1])
+            self.arrays[value] = array = _contiguous(array)
+            for view in self.views.get(value, ()):
+                self.arrays[view] = _view(array, self.plan.layouts[view][1])
         for value in self.plan.ends.get(position, ()):
             for gone in (value, *self.views.get(value, ())):
                 self.arrays.pop(gone, None)
@@ -172,6 +189,9 @@ class _Bound:
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         self.values = dict(zip(self.program.inputs, inputs, strict=True))
+        for operation in filter(_on_numbers, self.program.operations):
+            args = [self.values[a] if type(a) is Value else a for a in operation.args]
+            self.values[operation.results[0]] = operation.primitive(*args)
         for x, mine in zip(inputs, self.inputs, strict=True):
             if mine is not None and x is not mine:
                 cupy.copyto(mine, x)
@@ -230,13 +250,22 @@ class _Bound:
                 return self.arrays[y]
             if place.kind == "input":
                 x = inputs[place.number]
-                return x if base is y else _view(cupy.ascontiguousarray(x), layout)
+                return x if base is y else _view(_contiguous(x), layout)
         return self.arrays[y].copy()
+
+
+def _on_numbers(operation: Operation) -> bool:
+    """Whether it is arithmetic of Python numbers, which the host does."""
+    return operation.results[0].number is not None
 
 
 def _values(program: Program) -> list[Value]:
     made = [y for operation in program.operations for y in operation.results]
     return [*program.inputs, *program.constants, *made]
+
+
+def _contiguous(x: Any) -> Any:
+    return x if x.flags.c_contiguous else x.copy(order="C")
 
 
 def _empty(value: Value) -> Any:

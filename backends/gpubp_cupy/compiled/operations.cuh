@@ -1,5 +1,14 @@
 // What kernels' steps need beyond CUDA's own functions, with NumPy's semantics: NaN is propagated
 // by maximum and minimum, remainders take the divisor's sign, a zero factor wins over infinity.
+typedef signed char i8;
+typedef short i16;
+typedef int i32;
+typedef long long i64;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
 template <typename T> __device__ inline T maximum(T a, T b) { return a != a || a > b ? a : b; }
 template <typename T> __device__ inline T minimum(T a, T b) { return a != a || a < b ? a : b; }
 template <typename T> __device__ inline T multiply_no_nan(T a, T b) {

@@ -16,10 +16,11 @@ from gpubp.core.shapes import Shape
 class Loop:
     """A loop of a group's iteration space; ``became`` the loops that it was tied to or split in."""
 
-    __slots__ = ("became", "length")
+    __slots__ = ("became", "length", "rank")
 
     def __init__(self, length: int) -> None:
         self.length = length
+        self.rank = 0  # at most so many times another loop became it, and so on
         self.became: tuple[Loop, ...] | None = None
 
 
@@ -68,6 +69,8 @@ class Loops:
             if p is q:
                 continue
             if p.length == q.length:
+                p, q = (p, q) if p.rank <= q.rank else (q, p)
+                q.rank = max(q.rank, p.rank + 1)
                 self._become(p, (q,))
             elif p.length % q.length == 0:
                 left.append(self._split(p, q.length))

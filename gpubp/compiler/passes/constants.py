@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-from gpubp.compiler.passes.patterns import Facts
 from gpubp.compiler.program import Operation, Value
 from gpubp.core.namespace import dtype_kind, kind_of_dtype
 from gpubp.core.shapes import size_of
@@ -21,11 +20,14 @@ _FILLS: dict[str, Any] = {"zeros": 0, "ones": 1}
 _NUMBERS: dict[str, Any] = {"b": bool, "i": int, "f": float}
 
 
-class Known(Facts, Protocol):
+class Known(Protocol):
     """Constants of a program, and the numbers found so far."""
 
     constants: dict[Value, Any]
     numbers: dict[Value, Any]
+
+    def producer(self, value: Value) -> Operation | None:
+        """The operation that makes a value."""
 
 
 def number_of(value: Value, known: Known) -> Any:

@@ -146,14 +146,12 @@ class Rewriter(Trace):
         spread = a
         while True:
             made_by = self.producers.get(spread)
-            if made_by is None or type(made_by.args[0]) is not Value:
+            if made_by is None or made_by.primitive.name not in ("broadcast_to", "reshape"):
                 break
-            x = made_by.args[0]
-            name = made_by.primitive.name
+            (x,) = made_by.args
             ones = len(spread.shape) - len(x.shape)
-            if not (
-                name == "broadcast_to"
-                or (name == "reshape" and ones > 0 and spread.shape == (1,) * ones + x.shape)
+            if made_by.primitive.name == "reshape" and (
+                ones <= 0 or spread.shape != (1,) * ones + x.shape
             ):
                 break
             spread = x

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gpubp.compiler.passes.axes import Untied
-from gpubp.compiler.passes.fusion.groups import Groups
+from gpubp.compiler.fused import Fused
+from gpubp.compiler.passes.fusion.body import body
+from gpubp.compiler.passes.fusion.groups import Group, Groups, bits
 from gpubp.compiler.passes.fusion.layout import arrange
-from gpubp.compiler.passes.fusion.lowering import fuse as fuse_nodes
+from gpubp.compiler.passes.fusion.lowering import Lowering
 from gpubp.compiler.program import Operation, Program, Value
 
 
@@ -15,23 +16,20 @@ def fuse(program: Program) -> Program:
     groups.grow()
     operations: list[Operation] = []
     for group in groups.all():
-        if not group.nodes:
-            operations.extend(node_operations(program, group.members))
-            continue
-        outputs = groups.outputs(group.nodes, group.members)
-        try:
-            layout = arrange(group.nodes, set(outputs))
-            operations.append(fuse_nodes(group.nodes, layout, outputs, program.constants))
-        except Untied:
-            operations.extend(node_operations(program, group.members))
+        if group.nodes:
+            operations.append(_fused(groups, group))
+        else:
+            operations.extend(program.operations[i] for i in bits(group.members))
     return program.with_operations(in_order(operations))
 
 
-def node_operations(program: Program, members: int) -> list[Operation]:
-    """The operations at these positions."""
-    from gpubp.compiler.passes.fusion.groups import bits
-
-    return [program.operations[i] for i in bits(members)]
+def _fused(groups: Groups, group: Group) -> Operation:
+    nodes, outputs = groups.ordered(group), groups.outputs(group)
+    kernel, args = Lowering(nodes, arrange(nodes, set(outputs))).kernel(outputs)
+    constants = groups.program.constants
+    primitive = Fused(kernel, body(nodes, args, outputs, constants, groups.producers))
+    last = nodes[-1].operation
+    return Operation(primitive, tuple(args), {}, tuple(outputs), last.region, last.line)
 
 
 def in_order(operations: list[Operation]) -> list[Operation]:

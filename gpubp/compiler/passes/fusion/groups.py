@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from gpubp.compiler.passes.axes import Axes, Loops, Untied
-from gpubp.compiler.passes.fusion.layout import Layout, arrange
+from gpubp.compiler.passes.axes import Axes, Loops, Untied, flat
+from gpubp.compiler.passes.fusion.layout import arrange
 from gpubp.compiler.passes.fusion.lowering import Lowering
 from gpubp.compiler.passes.fusion.nodes import Node, Nodes, Read
 from gpubp.compiler.passes.views import VIEWS, WITHIN, walk
@@ -17,7 +16,6 @@ MOST_NODES = 256  # a kernel's code must stay small enough to compile in a momen
 MOST_OPERANDS = 64
 
 
-@dataclass(eq=False, slots=True)
 class Group:
     """Operations that run together. Sets of operations are bits of an integer.
 
@@ -25,13 +23,47 @@ class Group:
         members: positions of its operations.
         before: operations that some member depends on, with all that is grouped with them.
         after: operations that depend on some member, likewise.
+        nodes: by result; none for an operation that is not fused. A range is in every group that
+            counts, and no member of any.
+        reads: operands, by what they read and through which views.
+        alike: axes of each and every node, if all walk the same and no reduction's result is read
+            by another; there is little to check then.
     """
 
-    members: int
-    before: int
-    after: int
-    nodes: list[Node]  # in program order; empty for an operation that is not fused
-    layout: Layout
+    __slots__ = ("after", "alike", "before", "members", "nodes", "reads")
+
+    def __init__(self, members: int, before: int, after: int, nodes: dict[Value, Node]) -> None:
+        self.members = members
+        self.before = before
+        self.after = after
+        self.nodes = nodes
+        self.reads: dict[Value, dict[tuple[Operation, ...], Read]] = {}
+        for node in nodes.values():
+            for read in node.operands():
+                self.reads.setdefault(read.base, {}).setdefault(read.path, read)
+        self.alike: Axes | None = None
+        if len(nodes) == 1:
+            (node,) = nodes.values()
+            self.alike = None if node.counted else node.walked
+
+    def merged(self, other: Group) -> Group:
+        """Both in one; the loops of what they share are tied."""
+        members = self.members | other.members
+        group = Group(
+            members,
+            (self.before | other.before) & ~members,
+            (self.after | other.after) & ~members,
+            {},
+        )
+        group.nodes = self.nodes | other.nodes
+        group.reads = {value: dict(by_path) for value, by_path in self.reads.items()}
+        for value, by_path in other.reads.items():
+            group.reads[value] = by_path | group.reads.get(value, {})
+        return group
+
+    def inputs(self) -> int:
+        """How many arrays it reads from memory."""
+        return sum(value not in self.nodes for value in self.reads)
 
 
 class Groups:
@@ -56,9 +88,8 @@ class Groups:
 
     def _find_readers(self) -> None:
         for operation, node in self.nodes.items():
-            for read in node.reads:
-                if read is not None:
-                    self.readers[read.base] = self.readers.get(read.base, 0) | self._bit(operation)
+            for read in node.operands():
+                self.readers[read.base] = self.readers.get(read.base, 0) | self._bit(operation)
         outside = [y for y in self.program.outputs if type(y) is Value]
         for operation in self.program.operations:
             if operation not in self.nodes and operation.primitive.name not in VIEWS:
@@ -80,7 +111,7 @@ class Groups:
         before = [0] * len(operations)
         for i, operation in enumerate(operations):
             node = self.nodes.get(operation)
-            reads = operation.operands() if node is None else bases(node)
+            reads = [r.base for r in node.operands()] if node else operation.operands()
             for a in reads:
                 made_by = self.producers.get(a)
                 if made_by is not None:
@@ -93,12 +124,13 @@ class Groups:
         for i, operation in enumerate(operations):
             node = self.nodes.get(operation)
             nodes = [] if node is None else [*self._counters(node), node]
-            self.groups[i] = Group(1 << i, before[i], after[i], nodes, Layout([], []))
+            by_result = {node.result: node for node in nodes}
+            self.groups[i] = Group(1 << i, before[i], after[i], by_result)
 
     def _counters(self, node: Node) -> list[Node]:
         """A copy for this node of each range that it reads: nobody need store one."""
         found: dict[Value, Node] = {}
-        for read in _reads([node]):
+        for read in node.operands():
             counter = found.get(read.base) or self.make.counter(read.base)
             if counter is not None:
                 self._tie_read(counter, read)
@@ -109,13 +141,22 @@ class Groups:
         """Each group once."""
         return list({id(g): g for g in self.groups.values()}.values())
 
-    def outputs(self, nodes: Iterable[Node], members: int) -> list[Value]:
-        """What a group must write: values that others need."""
-        return [
-            node.result
-            for node in nodes
-            if node.result in self.needed or self.readers.get(node.result, 0) & ~members
+    def outputs(self, group: Group) -> list[Value]:
+        """What a group must write: values that others need, in program order."""
+        found = [
+            value
+            for value, node in group.nodes.items()
+            if node.reads and (value in self.needed or self.readers.get(value, 0) & ~group.members)
         ]
+        return sorted(found, key=self._order)
+
+    def ordered(self, group: Group) -> list[Node]:
+        """The nodes of a group in program order; ranges that are constants first."""
+        return sorted(group.nodes.values(), key=lambda node: self._order(node.result))
+
+    def _order(self, value: Value) -> int:
+        made_by = self.producers.get(value)
+        return -1 if made_by is None else self.position[made_by]
 
     def grow(self) -> None:
         """Merge each node's group with those of its operands, the largest first.
@@ -128,7 +169,7 @@ class Groups:
     def _grow(self) -> bool:
         merged = False
         for operation, node in list(self.nodes.items()):
-            reads = [r for r in _reads([node]) if r.base in self.producers]
+            reads = [r for r in node.operands() if r.base in self.producers]
             if operation.primitive.name == "gather" and not self._choose(node, operation):
                 continue
             for read in sorted(reads, key=lambda r: -size_of(r.base.shape)):
@@ -137,11 +178,11 @@ class Groups:
         return merged
 
     def _choose(self, node: Node, operation: Operation) -> bool:
-        """Where whole rows are at hand, to look at each element is cheaper than to gather."""
+        """Fuse a gather only where rows are at hand: it looks at all their elements."""
         read = node.reads[0]
         assert read is not None
         group = self.groups[self.position[operation]]
-        if read.base in {node.result for node in group.nodes}:
+        if read.base in group.nodes:
             return True  # since an earlier round
         if read.base in self.producers and self.merge(self._group(read.base), group):
             return True
@@ -161,43 +202,60 @@ class Groups:
         members = first.members | second.members
         if (first.after & second.before | second.after & first.before) & ~members:
             return False
+        merged = first.merged(second)
+        # What both read is read once if the same loops can walk it.
+        return any(self._try(first, second, merged, shared) for shared in (True, False))
+
+    def _try(self, first: Group, second: Group, merged: Group, shared: bool) -> bool:
         mark = self.loops.mark()
         try:
-            nodes = self._tie(first, second)
-            layout = self._layout(nodes, members)
+            if not self._tie(first, second, shared) and shared:
+                raise Untied
+            if not any(node.over and value in merged.reads for value, node in merged.nodes.items()):
+                merged.alike = _common(first.alike, second.alike)
+            self._check(merged)
         except Untied:
             self.loops.undo(mark)
             return False
-        self._replace(first, second, nodes, layout)
+        self._replace(merged)
         return True
 
-    def _layout(self, nodes: list[Node], members: int) -> Layout:
-        outputs = self.outputs(nodes, members)
-        bases = {r.base for node in nodes for r in node.reads if r is not None}
-        if len(nodes) > MOST_NODES or len(bases) + len(outputs) > MOST_OPERANDS:
+    def _check(self, group: Group) -> None:
+        """Raise :class:`Untied` unless one kernel can do it."""
+        outputs = self.outputs(group)
+        if len(group.nodes) > MOST_NODES or group.inputs() + len(outputs) > MOST_OPERANDS:
             raise Untied
-        layout = arrange(nodes, set(outputs))
+        if group.alike is not None:
+            return
+        layout = arrange(list(group.nodes.values()), set(outputs))
         if len(layout.row) > 1:
-            Lowering(nodes, layout).kernel(outputs)
-        return layout
+            Lowering(self.ordered(group), layout).kernel(outputs)
 
-    def _tie(self, first: Group, second: Group) -> list[Node]:
-        """Walk what one group makes and the other reads by the same loops; the nodes of both."""
-        made = {node.result: node for node in first.nodes}
-        for node in second.nodes:
-            twin = made.setdefault(node.result, node)
-            if twin is not node:
-                self._tie_axes(twin.axes, node.axes)
-        tied = False
-        for nodes in (first.nodes, second.nodes):
-            own = {node.result for node in nodes}
-            for read in _reads(nodes):
-                if read.base in made and read.base not in own:
-                    self._tie_read(made[read.base], read)
-                    tied = True
-        if not tied:
-            self._tie_siblings(first, second)
-        return sorted(made.values(), key=lambda node: self.position.get(node.operation, -1))
+    def _tie(self, first: Group, second: Group, shared: bool) -> bool:
+        """Walk what one group makes and the other reads by the same loops.
+
+        With ``shared`` what both read, too; the result is whether there is such a thing.
+        """
+        small, large = sorted((first, second), key=lambda group: len(group.nodes))
+        for value, node in small.nodes.items():
+            if value in large.nodes:
+                self._tie_axes(large.nodes[value].axes, node.axes)
+                continue
+            for read in large.reads.get(value, {}).values():
+                self._tie_read(node, read)
+        found = False
+        for value, by_path in small.reads.items():
+            if value in small.nodes:
+                continue
+            producer = large.nodes.get(value)
+            for path, read in by_path.items():
+                twin = large.reads.get(value, {}).get(path)
+                if producer is not None:
+                    self._tie_read(producer, read)
+                elif shared and twin is not None:
+                    self._tie_axes(twin.axes, read.axes)
+                    found = True
+        return found
 
     def _tie_read(self, producer: Node, read: Read) -> None:
         if any(view.primitive.name not in WITHIN for view in read.path):
@@ -209,34 +267,22 @@ class Groups:
         for a, b in zip(made, used, strict=True):
             self.loops.tie(a, b)
 
-    def _tie_siblings(self, first: Group, second: Group) -> None:
-        """Two groups that read one array in one way."""
-        mine = {(r.base, r.path): r for r in _reads(first.nodes)}
-        for read in _reads(second.nodes):
-            if (read.base, read.path) in mine:
-                self._tie_axes(mine[read.base, read.path].axes, read.axes)
-
-    def _replace(self, first: Group, second: Group, nodes: list[Node], layout: Layout) -> None:
-        members = first.members | second.members
-        before = (first.before | second.before) & ~members
-        after = (first.after | second.after) & ~members
-        merged = Group(members, before, after, nodes, layout)
-        for i in bits(members):
-            self.groups[i] = merged
+    def _replace(self, group: Group) -> None:
+        for i in bits(group.members):
+            self.groups[i] = group
         # Whoever depends on a member now depends on all that any member depends on.
-        for i in bits(before):
-            self.groups[i].after |= members | after
-        for i in bits(after):
-            self.groups[i].before |= members | before
+        for i in bits(group.before):
+            self.groups[i].after |= group.members | group.after
+        for i in bits(group.after):
+            self.groups[i].before |= group.members | group.before
 
 
-def bases(node: Node) -> list[Value]:
-    """What a node reads from memory, or from its group."""
-    return [read.base for read in node.reads if read is not None]
-
-
-def _reads(nodes: Iterable[Node]) -> list[Read]:
-    return [read for node in nodes for read in node.reads if read is not None]
+def _common(a: Axes | None, b: Axes | None) -> Axes | None:
+    """``a`` if it walks the same loops as ``b``, and no loop twice."""
+    if a is None or b is None:
+        return None
+    mine, other = ([pace.loop for pace in flat(axes)] for axes in (a, b))
+    return a if set(mine) == set(other) and len(set(mine)) == len(mine) == len(other) else None
 
 
 def bits(mask: int) -> Iterable[int]:

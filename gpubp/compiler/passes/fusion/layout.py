@@ -63,7 +63,7 @@ def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
     walks: list[tuple[int, list[Loop]]] = []
     space: dict[Loop, None] = {}
     for node in nodes:
-        loops = _operand_loops(node)
+        loops = [pace.loop for pace in flat(node.walked)]
         if len(set(loops)) < len(loops):
             raise Untied  # one loop along two axes: a diagonal
         space.update(dict.fromkeys(loops))
@@ -84,7 +84,7 @@ def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
     if set(innermost) != set(row):
         raise Untied  # rows across memory: a kernel would skip through it
     for node in nodes:
-        varies = set(_operand_loops(node))
+        varies = {pace.loop for pace in flat(node.walked)}
         missing = set(space) - varies
         if node.result in outputs and missing and missing != set(row):
             raise Untied
@@ -92,15 +92,6 @@ def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
         if again and (node.over or node.operation.primitive.name in DEAR):
             raise Untied
     return Layout(leading, innermost)
-
-
-def _operand_loops(node: Node) -> list[Loop]:
-    """Loops of what a node computes, for a reduction those of its operand in their order."""
-    if not node.over:
-        return [s.loop for s in flat(node.axes)]
-    read = node.reads[0]
-    assert read is not None
-    return [s.loop for s in flat(read.axes)]
 
 
 def _order(walks: list[tuple[int, list[Loop]]]) -> list[Loop]:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gpubp.compiler.fused import Fused
 from gpubp.compiler.kernel import Kernel, Literal, Operand, Step
 from gpubp.compiler.passes.axes import Axis, Untied, flat
 from gpubp.compiler.passes.fusion.layout import Layout, contiguous, strides
 from gpubp.compiler.passes.fusion.nodes import Node, Read, dtype_name
-from gpubp.compiler.program import Operation, Program, Value
+from gpubp.compiler.program import Operation, Value
 
 _NAMES = {"astype_discrete": "astype", "number_as_array": "astype"}
 
@@ -196,55 +195,3 @@ def _rank(kernel: Kernel, collapsed: Kernel, row: int) -> int:
         length //= collapsed.shape[axes]
         axes += 1
     return axes
-
-
-def body(
-    nodes: Sequence[Node],
-    args: Sequence[Value],
-    outputs: Sequence[Value],
-    constants: dict[Value, Any],
-) -> Program:
-    """The group as a program of its own, with the views that its nodes look through."""
-    known = set(args)
-    operations: list[Operation] = []
-    used: dict[Value, Any] = {}
-    for node in nodes:
-        for a in node.operation.operands():
-            _define(a, node, known, operations, used, constants)
-        if node.result in constants:
-            _define(node.result, node, known, operations, used, constants)
-        else:
-            operations.append(node.operation)
-            known.add(node.result)
-    return Program(list(args), used, operations, list(outputs))
-
-
-def _define(
-    a: Value,
-    node: Node,
-    known: set[Value],
-    operations: list[Operation],
-    used: dict[Value, Any],
-    constants: dict[Value, Any],
-) -> None:
-    if a in known:
-        return
-    if a in constants:
-        used[a] = constants[a]
-        known.add(a)
-        return
-    read = next(r for r in node.reads if r is not None and r.value is a)
-    for view in read.path:
-        if view.results[0] not in known:
-            operations.append(view)
-            known.add(view.results[0])
-
-
-def fuse(
-    nodes: Sequence[Node], layout: Layout, outputs: Sequence[Value], constants: dict[Value, Any]
-) -> Operation:
-    """One operation for all the nodes."""
-    kernel, args = Lowering(nodes, layout).kernel(outputs)
-    first = nodes[0].operation
-    primitive = Fused(kernel, body(nodes, args, outputs, constants))
-    return Operation(primitive, tuple(args), {}, tuple(outputs), first.region, first.line)

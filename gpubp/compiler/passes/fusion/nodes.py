@@ -50,6 +50,16 @@ class Node:
         """What it computes."""
         return self.operation.results[0]
 
+    @property
+    def walked(self) -> Axes:
+        """Axes of what it computes: of a reduction, of what it reduces."""
+        read = self.reads[0] if self.over else None
+        return self.axes if read is None else read.axes
+
+    def operands(self) -> list[Read]:
+        """What it reads."""
+        return [read for read in self.reads if read is not None]
+
 
 def dtype_name(dtype: Any) -> str:
     """A dtype's name in the standard, the same for every library."""
