@@ -18,9 +18,9 @@ MACHINE = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
 EVERY = pytest.mark.parametrize("name", PROGRAMS)
 
 
-def prepare(program, donated=(), fuse=False):
+def prepare(program, donated=(), fuse=False, machine=False):
     program = optimize(program, fuse) if fuse else program
-    return Executable(program, assign(program, donated, writes, workspace))
+    return Executable(program, assign(program, donated, writes, workspace), machine)
 
 
 @pytest.fixture(params=[1 << 12, 1 << 18, 1 << 30], ids=["small tiles", "tiles", "whole"])
@@ -61,7 +61,7 @@ def test_fused_programs_give_what_plain_calls_give(name):
 
 def machine(program, donated=()):
     """The executable once it runs machine code."""
-    executable = prepare(program, donated, fuse=True)
+    executable = prepare(program, donated, fuse=True, machine=True)
     (bound,) = executable.idle
     if bound.machine is not None:
         for segment in bound.machine.source.segments:

@@ -26,12 +26,13 @@ class Executable:
     Args:
         program: what to run.
         plan: where its values lie.
+        machine: whether to make machine code of it, where that can be done.
     """
 
-    def __init__(self, program: Program, plan: MemoryPlan) -> None:
+    def __init__(self, program: Program, plan: MemoryPlan, machine: bool = True) -> None:
         self.program = program
         self.plan = plan
-        self.worthwhile = worthwhile(program)
+        self.worthwhile = machine and worthwhile(program)
         self.idle = [self.bind()]
 
     def bind(self) -> Bound:

@@ -12,7 +12,7 @@ from gpubp.compiler.kernel import Kernel, Operand, Step
 from gpubp.compiler.memory import MemoryPlan, kernel_of, nbytes
 from gpubp.compiler.product import product
 from gpubp.compiler.program import Operation, Program, Value
-from gpubp.compiler.views import VIEWS, Layout
+from gpubp.compiler.views import Layout
 from gpubp.core.shapes import size_of
 from gpubp_numpy import native
 from gpubp_numpy.compiled.arguments import ALONE, address
@@ -59,6 +59,7 @@ class MachineSource(Source):
         self.slots: dict[str, int] = {}  # by name of a buffer: its place in the table
         self.fixed: dict[int, int] = {}  # addresses of buffers that stay where they are
         self.pending: list[native.Call] = []
+        self.endings: list[str] = []  # lines that must come behind the pending calls
         self.converted: dict[tuple[str, str], str] = {}
         super().__init__(program, plan, arena)
         self.table = np.zeros(max(len(self.slots), 1), np.uintp)
@@ -123,8 +124,16 @@ class MachineSource(Source):
             return
         segment = native.segment(self.pending, background=True)
         self.segments.append(segment)
-        self.lines.append(f"{self.bound(segment)}(table)")
-        self.pending = []
+        self.lines += [f"{self.bound(segment)}(table)", *self.endings]
+        self.pending, self.endings = [], []
+
+    def forget(self, value: Value) -> None:
+        """Later, if a call that is still to be made may need it."""
+        before = len(self.lines)
+        super().forget(value)
+        if self.pending:
+            self.endings += self.lines[before:]
+            del self.lines[before:]
 
     def native_calls(self, operation: Operation) -> list[native.Call] | None:
         """The steps of a segment that do what ``operation`` does; None if there are none."""
@@ -199,13 +208,10 @@ class MachineSource(Source):
         if not all(str(x.dtype) == str(y.dtype) in ("float32", "float64") for x in (a, b)):
             return None
         flags = operation.params["transpose_a"], operation.params["transpose_b"]
-        found = gemms(
-            *(self.plan.layouts[x][1] for x in (a, b)),
-            Layout.contiguous(tuple(y.shape)),
-            flags,
-            str(y.dtype),
-            operation.params["alpha"],
-        )
+        first, second = (self.plan.layouts[x][1] for x in (a, b))
+        third = Layout.contiguous(tuple(y.shape))
+        dtype, alpha = str(y.dtype), operation.params["alpha"]
+        found = gemms(first, second, third, flags, dtype, alpha)
         if found is None or not size_of(tuple(y.shape)):
             return None
         slots = self.slot(a), self.slot(b), self.slot(y)
@@ -237,42 +243,56 @@ def gemms(
     A stack that all three walk in equal steps is one batch.
     """
     stack = y.shape[:-2]
-    a, b = (VIEWS["broadcast_to"](x, shape=(*stack, *x.shape[-2:])) for x in (a, b))  # type: ignore[assignment]  # a broadcast is always a view
-    if any(flags):
-        a, b = (_turned(x) if turn else x for x, turn in zip((a, b), flags, strict=True))
-    batch, steps = 1, (0, 0, 0)
-    rest = [tuple(x.strides[:-2]) for x in (a, b, y)]
-    axes = len(stack)
-    while axes:  # the innermost axes of the stack that are walked in equal steps
-        n = stack[axes - 1]
-        inner = tuple(r[axes - 1] for r in rest)
-        if n != 1:
-            if batch == 1:
-                steps = inner
-            elif inner != tuple(s * batch for s in steps):
-                break
-            batch *= n
-        axes -= 1
-    if math.prod(stack[:axes]) > MOST_PRODUCTS:
-        return None
-    m, n = y.shape[-2:]
-    k = a.shape[-1]
+    a, b = (
+        _stacked(_turned(x) if turned else x, stack)
+        for x, turned in zip((a, b), flags, strict=True)
+    )
     first, second = _leading(a), _leading(b)
-    if first is None or second is None:
+    axes, batch, steps = _batch(stack, [x.strides for x in (a, b, y)])
+    if first is None or second is None or math.prod(stack[:axes]) > MOST_PRODUCTS:
         return None
+    (m, n), k = y.shape[-2:], a.shape[-1]
     (lda, transpose_a), (ldb, transpose_b) = first, second
     return [
         native.Gemm(
-            dtype, m, n, k, lda, ldb, n, transpose_a, transpose_b, alpha,
-            offsets=tuple(  # type: ignore[arg-type]  # three of them
-                x.offset + sum(i * s for i, s in zip(place, x.strides, strict=False))
-                for x in (a, b, y)
-            ),
+            *(dtype, m, n, k, lda, ldb, n, transpose_a, transpose_b, alpha),
+            offsets=(_start(a, place), _start(b, place), _start(y, place)),
             batch=batch,
-            steps=steps,  # type: ignore[arg-type]  # likewise
+            steps=steps,
         )
         for place in np.ndindex(*stack[:axes])
-    ]  # fmt: skip
+    ]
+
+
+def _batch(
+    stack: tuple[int, ...], strides: list[tuple[int, ...]]
+) -> tuple[int, int, tuple[int, int, int]]:
+    """How many axes are left when the inner ones are walked as one batch; its length and steps."""
+    batch, steps, axes = 1, (0, 0, 0), len(stack)
+    while axes:
+        length = stack[axes - 1]
+        a, b, y = (s[axes - 1] for s in strides)
+        if length != 1:
+            if batch == 1:
+                steps = a, b, y
+            elif (a, b, y) != tuple(s * batch for s in steps):
+                break
+            batch *= length
+        axes -= 1
+    return axes, batch, steps
+
+
+def _stacked(x: Layout, stack: tuple[int, ...]) -> Layout:
+    """The same matrices in each position of the stack where there are fewer."""
+    missing = (0,) * (len(stack) + 2 - len(x.shape))
+    pairs = zip(x.shape, x.strides, strict=True)
+    strides = (*missing, *(0 if n == 1 else s for n, s in pairs))
+    *_, down, across = x.strides
+    return Layout((*stack, *x.shape[-2:]), (*strides[:-2], down, across), x.offset)
+
+
+def _start(x: Layout, place: tuple[int, ...]) -> int:
+    return x.offset + sum(i * s for i, s in zip(place, x.strides, strict=False))
 
 
 def _turned(x: Layout) -> Layout:
@@ -290,4 +310,3 @@ def _leading(x: Layout) -> tuple[int, bool] | None:
     if (down == 1 or m == 1) and (across >= m or n == 1):
         return max(across, m, 1) if n != 1 else max(m, 1), True
     return None
-
