@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from gpubp.compiler import costs
 from gpubp.compiler.memory import kernel_of
+from gpubp.compiler.product import product
 from gpubp.compiler.program import Operation, Value
 from gpubp.compiler.views import Layout
 
 if TYPE_CHECKING:
     from gpubp.compiler.plan import Plan
 
+_PLAIN = {"transpose_a": False, "transpose_b": False, "alpha": 1.0}  # a product's flags
 _PREFIXES = ("", "k", "M", "G", "T", "P")
 _WIDTH = 46  # of the code, before what is said about it
 
@@ -64,7 +66,11 @@ def amount(count: float) -> str:
 def call(operation: Operation, names: dict[Value, str]) -> str:
     """The operation as a call: ``sum(t3, axis=(0,))``."""
     args = [names[a] if type(a) is Value else repr(a) for a in operation.args]
-    params = [f"{n}={_param(x)}" for n, x in operation.params.items() if n != "namespace"]
+    params = [
+        f"{n}={_param(x)}"
+        for n, x in operation.params.items()
+        if n != "namespace" and (operation.primitive is not product or x != _PLAIN[n])
+    ]
     return f"{operation.primitive.name}({', '.join([*args, *params])})"
 
 
@@ -74,7 +80,7 @@ def _operation(plan: Plan, operation: Operation, names: dict[Value, str]) -> lis
     notes = [kinds]
     if plan.memory.is_view(operation):
         notes.append("view")
-    elif operation.primitive.name in ("matmul", "product"):
+    elif operation.primitive.name in ("matmul", product.name):
         notes.append(route(plan, operation))
     place = _place(plan, operation)
     if place:
@@ -93,8 +99,9 @@ def _body(operation: Operation, names: dict[Value, str]) -> list[str]:
     inner = {v: names[a] for v, a in zip(body.inputs, operation.args, strict=True) if a in names}
     inner.update(zip(body.outputs, (names[y] for y in operation.results), strict=True))
     letters = (f"e{n}" for n in itertools.count())
+    inner.update({x: f"constant{tuple(x.shape)}" for x in body.constants})
     lines = []
-    for x in (*body.inputs, *body.constants):
+    for x in body.inputs:
         inner.setdefault(x, next(letters))
     for o in body.operations:
         for y in o.results:
@@ -103,6 +110,13 @@ def _body(operation: Operation, names: dict[Value, str]) -> list[str]:
         notes = "  ".join([", ".join(map(kind_of, o.results)), os.path.basename(o.line)])
         lines.append(_line(f"    {results} = {call(o, inner)}", notes))
     return lines
+
+
+def fused_names(operation: Operation) -> list[str]:
+    """What a fused group does, in lines of a few names."""
+    body = getattr(operation.primitive, "body", None)
+    names = list(dict.fromkeys(o.primitive.name for o in body.operations)) if body else []
+    return [", ".join(names[i : i + 4]) for i in range(0, len(names), 4)]
 
 
 def _place(plan: Plan, operation: Operation) -> str:
@@ -119,21 +133,25 @@ def _place(plan: Plan, operation: Operation) -> str:
 def route(plan: Plan, operation: Operation) -> str:
     """How a product reaches the library's matrix product, and why."""
     a, b = (plan.memory.layouts[x][1] for x in operation.operands()[:2])
-    m, n, k = *operation.results[0].shape[-2:], a.shape[-1]
+    flags = [operation.params.get(name, False) for name in ("transpose_a", "transpose_b")]
+    m, n, k = *operation.results[0].shape[-2:], a.shape[-2 if flags[0] else -1]
     size = f"{m} x {k} by {k} x {n}"
     stack = operation.results[0].shape[:-2]
-    if stack:
-        return f"a stack of {'x'.join(map(str, stack))} products, {size}"
-    said = [_transposed(x, name) for x, name in ((a, "first"), (b, "second"))]
-    return ", ".join(["one product", size, *filter(None, said)])
+    kind = f"{'x'.join(map(str, stack))} products" if stack else "one product"
+    said = [
+        _walked(x, flag, name)
+        for x, flag, name in zip((a, b), flags, ("first", "second"), strict=True)
+    ]
+    return ", ".join([kind, size, *filter(None, said)])
 
 
-def _transposed(x: Layout, name: str) -> str:
+def _walked(x: Layout, flag: bool, name: str) -> str:
     if x.is_contiguous():
-        return ""
-    turned = Layout(x.shape[::-1], x.strides[::-1], x.offset)
-    if turned.is_contiguous():
-        return f"{name} transposed by a flag"
+        return f"{name} transposed by a flag" if flag else ""
+    *stack, m, n = x.shape
+    *outer, down, across = x.strides
+    if Layout((*stack, n, m), (*outer, across, down), x.offset).is_contiguous():
+        return "" if flag else f"{name} transposed by a flag"
     return f"{name} has strides {x.strides}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpubp.compiler.listing import call, kind_of, summary, value_names
+from gpubp.compiler.listing import call, fused_names, kind_of, summary, value_names
 from gpubp.compiler.program import Value
 from gpubp.inspect.drawing import Card, Edge, Line, svg
 
@@ -39,6 +39,7 @@ def picture(plan: Plan) -> str:
         number = len(cards)
         results = ", ".join(names[y] for y in operation.results)
         lines = [Line(f"{results} = {call(operation, names)}", "title")]
+        lines += [Line(text) for text in fused_names(operation)]
         lines.append(Line(", ".join(map(kind_of, operation.results))))
         lines.append(Line(summary(operation)))
         kind = "output" if returned & set(operation.results) else "card"

@@ -11,14 +11,16 @@ from compiler.programs import PROGRAMS, build
 from gpubp.compiler.memory import assign
 from gpubp.compiler.passes import optimize
 from gpubp.compiler.program import run
+from gpubp_numpy import native
 from gpubp_numpy.compiled import Executable, tiles, workspace, writes
 
+MACHINE = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
 EVERY = pytest.mark.parametrize("name", PROGRAMS)
 
 
-def prepare(program, donated=(), fuse=False):
+def prepare(program, donated=(), fuse=False, machine=False):
     program = optimize(program, fuse) if fuse else program
-    return Executable(program, assign(program, donated, writes, workspace))
+    return Executable(program, assign(program, donated, writes, workspace), machine)
 
 
 @pytest.fixture(params=[1 << 12, 1 << 18, 1 << 30], ids=["small tiles", "tiles", "whole"])
@@ -31,7 +33,7 @@ def tile_bytes(request, monkeypatch):
 
 def same(found, expected, rtol=1e-6):
     for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=rtol)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol / 100)
         assert getattr(a, "dtype", None) == getattr(b, "dtype", None)
         assert np.shape(a) == np.shape(b)
 
@@ -55,6 +57,78 @@ def test_fused_programs_give_what_plain_calls_give(name):
     expected = run(program, inputs)
     for _ in range(2):
         same(executable(inputs), expected, rtol=2e-4)
+
+
+def machine(program, donated=()):
+    """The executable once it runs machine code."""
+    executable = prepare(program, donated, fuse=True, machine=True)
+    (bound,) = executable.idle
+    if bound.machine is not None:
+        for segment in bound.machine.source.segments:
+            segment.wait()
+        bound.change()
+    assert bound.machine is None
+    return executable
+
+
+@EVERY
+@MACHINE
+def test_machine_code_gives_what_plain_calls_give(name):
+    program = build(name)
+    inputs = arguments_of(program)
+    expected = run(program, inputs)
+    executable = machine(program)
+    for _ in range(3):
+        same(executable(inputs), expected, rtol=2e-4)
+    others = [x * 1.01 for x in inputs]
+    expected = run(program, others)
+    same(executable(others), expected, rtol=2e-4)
+
+
+@MACHINE
+def test_machine_code_leaves_the_results_of_earlier_calls_alone():
+    program = small()
+    executable = machine(program)
+    calls = [arguments_of(program, seed) for seed in range(8)]
+    found = [executable(inputs) for inputs in calls]
+    for results, inputs in zip(found, calls, strict=True):
+        same(results, run(program, inputs), rtol=2e-4)
+    parts = [executable(inputs)[0][1:] for inputs in calls]
+    for part, inputs in zip(parts, calls, strict=True):
+        same([part], [run(program, inputs)[0][1:]], rtol=2e-4)
+
+
+def small():
+    b = Builder()
+    x, w = b.input(4, 3), b.input(3, 5)
+    y = b.tanh(b.matmul(x, w))
+    return b.returns(y, b.sum(y, axis=(0, 1), keepdims=False))
+
+
+@MACHINE
+@pytest.mark.parametrize("donated", [(), (0, 1, 2)], ids=["kept", "donated"])
+def test_steps_in_a_row_are_those_of_plain_calls(donated):
+    program = build("updates")
+    executable = machine(program, donated)
+    p, m, v, g = arguments_of(program)
+    expected = [np.array(x) for x in (p, m, v)]
+    for _ in range(4):
+        p, m, v = executable([p, m, v, g])
+        expected = run(program, [*expected, g])
+        same([p, m, v], expected, rtol=2e-4)
+
+
+@MACHINE
+def test_an_argument_that_is_given_twice_is_not_overwritten():
+    program = build("updates")
+    p, m, v, g = arguments_of(program)
+    for prepared in (prepare(program, (0, 1, 2)), machine(program, (0, 1, 2))):
+        given = [np.array(p), np.array(m), np.array(v)]
+        expected = run(program, [*given, given[1]])
+        same(prepared([*given, given[1]]), expected, rtol=2e-4)
+        given = np.stack([p, m, v, g])
+        expected = run(program, given)
+        same(prepared([given[0], given[1], given[2], given[1]]), run(program, [p, m, v, m]), 2e-4)
 
 
 @EVERY

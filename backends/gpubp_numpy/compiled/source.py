@@ -14,18 +14,11 @@ from gpubp.compiler.views import Layout
 from gpubp.core.backend import get_backend
 from gpubp.core.primitive import Primitive
 from gpubp.core.shapes import size_of
+from gpubp_numpy.compiled.arguments import nothing, taker
 from gpubp_numpy.compiled.forms import Form, form
 from gpubp_numpy.compiled.tiles import Tile, Tiling, positions, starts, tiling
 
 Run = Callable[[Sequence[Any]], list[Any]]
-
-
-def bind(program: Program, plan: MemoryPlan) -> Run:
-    """A function of the program's inputs, with an arena of its own."""
-    source = Source(program, plan)
-    code = compile(source.text(), "<compiled by gpubp>", "exec")
-    exec(code, source.names)
-    return source.names["run"]
 
 
 class Source:
@@ -34,11 +27,13 @@ class Source:
     Args:
         program: what is to be written.
         plan: where its values lie.
+        arena: memory for what does not outlive a call.
     """
 
-    def __init__(self, program: Program, plan: MemoryPlan) -> None:
+    def __init__(self, program: Program, plan: MemoryPlan, arena: np.ndarray) -> None:
         self.program = program
         self.plan = plan
+        self.arena = arena
         self.names: dict[str, Any] = {
             "add": np.add,
             "array": np.array,
@@ -48,51 +43,65 @@ class Source:
             "ndarray": np.ndarray,
             "own": own,
         }
+        self.known: dict[int, str] = {}  # names of objects, by identity
         self.lines: list[str] = []
-        self.arena = aligned(plan.arena_bytes)
         self.constants = [np.asarray(x, order="C") for x in program.constants.values()]
         self.expressions: dict[Value, str] = {}
         self.calls: dict[Value, int] = {}
         self.spaces: dict[tuple[str, Any, Layout], str] = {}
         self.numbers = {f"i{n}" for n, x in enumerate(program.inputs) if x.number}
-        self.whole: set[int] = set()  # inputs that must be contiguous
+        self.donated = {p.number for p in plan.places.values() if p.kind == "donated"}
+        self.whole = set(self.donated)  # inputs that must be contiguous
         self.operations()
         self.results()
+
+    def bind(self) -> Run:
+        """The function of the program's inputs."""
+        exec(compile(self.text(), "<compiled by gpubp>", "exec"), self.names)
+        return self.names["run"]
 
     def text(self) -> str:
         """The function ``run(inputs)``."""
         given = "".join(f"i{n}, " for n in range(len(self.program.inputs)))
         head = [f"{given} = inputs"] if given else []
-        head += [
-            f"i{n} = i{n} if i{n}.flags.c_contiguous else array(i{n}, order='C')"
-            for n in sorted(self.whole - self.donated())
-        ]
-        head += [
-            f"i{n} = i{n} if i{n}.flags.carray else array(i{n}, order='C')"
-            for n in sorted(self.donated())
-        ]
+        for n in sorted(self.whole):
+            self.names[f"take{n}"] = taker(n, self.donated)
+            head.append(f"if i{n} is not r{n}(): {self.taken(n)} = take{n}(inputs)")
         lines = [*head, *self.buffers(), *self.lines]
-        return "def run(inputs):\n" + "".join(f"    {line}\n" for line in lines)
+        kept = [name for name in self.kept() if name not in self.names]
+        self.names.update(dict.fromkeys(kept, nothing))
+        first = [f"global {', '.join(kept)}"] if kept else []
+        return "def run(inputs):\n" + "".join(f"    {line}\n" for line in [*first, *lines])
 
-    def donated(self) -> set[int]:
-        places = self.plan.places.values()
-        return {place.number for place in places if place.kind == "donated"}
+    def kept(self) -> list[str]:
+        """Names of what one call leaves for the next."""
+        return [f"r{n}" for n in sorted(self.whole)]
+
+    def taken(self, number: int) -> str:
+        """Where an argument, what recognises it, and its address go."""
+        return f"i{number}, r{number}, _"
+
+    def outputs(self) -> dict[int, Value]:
+        """By number of a result, the value that a new array holds at the end."""
+        places = self.plan.places.items()
+        return {place.number: v for v, place in places if place.kind == "output"}
 
     def buffers(self) -> list[str]:
         """The new arrays of a call."""
-        owners = {p.number: v for v, p in self.plan.places.items() if p.kind == "output"}
-        return [
-            f"o{n} = empty({tuple(v.shape)!r}, {self.bound(v.dtype)})" for n, v in owners.items()
-        ]
+        return [self.new(f"o{n}", v) for n, v in self.outputs().items()]
+
+    def new(self, name: str, value: Value) -> str:
+        """The line that makes an array like ``value``."""
+        return f"{name} = empty({tuple(value.shape)!r}, {self.bound(value.dtype)})"
 
     def bound(self, x: Any) -> str:
         """A name for an object."""
-        for name, known in self.names.items():
-            if known is x:
-                return name
-        name = f"{getattr(x, '__name__', type(x).__name__)}_{len(self.names)}"
-        name = "".join(c if c.isalnum() else "_" for c in name)
-        self.names[name] = x
+        name = self.known.get(id(x))
+        if name is None:
+            name = f"{getattr(x, '__name__', type(x).__name__)}_{len(self.names)}"
+            name = "".join(c if c.isalnum() else "_" for c in name)
+            self.known[id(x)] = name
+            self.names[name] = x
         return name
 
     # Values
@@ -111,25 +120,26 @@ class Source:
             return f"i{place.number}"
         if place.kind in ("arena", "constant"):
             return self.bound(strided(self.static(place), value.dtype, layout))
-        letter = {"input": "i", "donated": "i", "output": "o", "call": "c"}[place.kind]
-        if place.kind == "call":
-            number = self.calls.setdefault(base, len(self.calls))
-        else:
-            number = place.number
-        buffer_name = f"{letter}{number}"
+        name = self.buffer_name(base)
         if place.kind == "input" and value is not base:
             self.whole.add(place.number)
         if layout == Layout.contiguous(self.shape_of_buffer(base)):
-            return buffer_name
-        return self.view(buffer_name, value, base, layout)
+            return name
+        return self.view(name, value, base, layout)
+
+    def buffer_name(self, base: Value) -> str:
+        """The local variable that holds the array of a buffer."""
+        place = self.plan.places[base]
+        if place.kind == "call":
+            return f"c{self.calls.setdefault(base, len(self.calls))}"
+        return f"{'o' if place.kind == 'output' else 'i'}{place.number}"
 
     def shape_of_buffer(self, base: Value) -> tuple[int, ...]:
         place = self.plan.places[base]
         if place.kind == "donated":
             return tuple(self.program.inputs[place.number].shape)
         if place.kind == "output":
-            owner = [v for v, p in self.plan.places.items() if p == place][-1]
-            return tuple(owner.shape)
+            return tuple(self.outputs()[place.number].shape)
         return tuple(base.shape)
 
     def view(self, buffer: str, value: Value, base: Value, layout: Layout) -> str:
@@ -163,18 +173,21 @@ class Source:
         for position, operation in enumerate(self.program.operations):
             if self.plan.is_view(operation):
                 continue
-            place = self.plan.place(operation.results[0])
-            kernel = kernel_of(operation)
-            if place.kind == "call":
-                self.call(operation)
-            elif kernel is not None:
-                self.fused(operation, kernel)
-            else:
-                found = form(operation)
-                assert found is not None
-                self.write(operation, found)
+            self.operation(operation)
             for value in self.plan.ends.get(position, ()):
                 self.forget(value)
+
+    def operation(self, operation: Operation) -> None:
+        """The lines of one operation."""
+        kernel = kernel_of(operation)
+        if self.plan.place(operation.results[0]).kind == "call":
+            self.call(operation)
+        elif kernel is not None:
+            self.fused(operation, kernel)
+        else:
+            found = form(operation)
+            assert found is not None
+            self.write(operation, found)
 
     def write(self, operation: Operation, found: Form) -> None:
         operands = [self.operand(a, operation) for a in operation.args]

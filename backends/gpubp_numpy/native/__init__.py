@@ -1,0 +1,53 @@
+"""Kernels and matrix products as machine code, made with LLVM when llvmlite is installed.
+
+    if native.available() and all(native.supports(k) for k in kernels):
+        run = native.segment([native.Call(kernel, (0, 1, 2)), native.Call(gemm, (2, 3, 4))])
+        table = np.array([a.ctypes.data for a in buffers], np.uintp)
+        run(table.ctypes.data)
+
+A segment is called with the address of a table of addresses: one entry per buffer, in the order
+that the calls number them. It may be called as soon as ``run.ready()``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Sequence
+
+from gpubp.compiler.kernel import Kernel
+from gpubp_numpy.native.code import Unsupported
+from gpubp_numpy.native.products import Gemm, blas
+from gpubp_numpy.native.segment import Call, Segment, write
+
+__all__ = ["Call", "Gemm", "Segment", "Unsupported", "available", "products", "segment", "supports"]
+
+
+@functools.cache
+def available() -> bool:
+    """Whether kernels can be compiled here: llvmlite is installed."""
+    return importlib.util.find_spec("llvmlite") is not None
+
+
+def products() -> bool:
+    """Whether segments may hold matrix products: NumPy's BLAS was found."""
+    return blas() is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def supports(kernel: Kernel) -> bool:
+    """Whether a kernel has a native form: its operations, dtypes and reductions."""
+    try:
+        write([Call(kernel, tuple(range(len(kernel.inputs) + len(kernel.outputs))))])
+    except Unsupported:
+        return False
+    return True
+
+
+def segment(calls: Sequence[Call], background: bool = False) -> Segment:
+    """Compile steps that run one after the other.
+
+    With ``background`` it returns at once and compiles in a thread: see :meth:`Segment.ready`.
+    Raises :class:`Unsupported` if a step has no native form.
+    """
+    return Segment(calls, background)

@@ -1,0 +1,352 @@
+"""Elementary functions without branches, for vectors in registers.
+
+Coefficients are minimax (Remez, relative error of the function, rounded one after the other).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gpubp_numpy.native.code import Code, Module, Unsupported, Value
+
+
+@dataclass(frozen=True)
+class _Format:
+    """Constants of a floating-point format and of the polynomials that suffice for it."""
+
+    integer: str
+    mantissa: int  # bits of it that are stored
+    bias: int  # of the exponent
+    magic: float  # added and taken away again, it rounds to an integer, left in the low bits
+    smallest_normal: float
+    root_half: int  # the bits of sqrt(1/2)
+    ln2: tuple[float, float]  # the first with zeros at its end, so that n * ln2[0] is exact
+    exp_range: tuple[float, float]  # beyond which e^x is 0 and infinite
+    exp: tuple[float, ...]  # e^r = 1 + r + r^2 P(r), |r| <= ln(2)/2
+    sin: tuple[float, ...]  # sin r = r + r z P(z), z = r^2, |r| <= pi/4
+    cos: tuple[float, ...]  # cos r = 1 - z/2 + z^2 P(z)
+
+
+_FORMATS = {
+    "float32": _Format(
+        integer="int32",
+        mantissa=23,
+        bias=127,
+        magic=1.5 * 2**23,
+        smallest_normal=2.0**-126,
+        root_half=0x3F3504F3,
+        ln2=(0.693359375, -2.1219444e-4),
+        exp_range=(-104.0, 89.0),
+        exp=(
+            0.4999999403953552,
+            0.16666515171527863,
+            0.041668083518743515,
+            0.008369294926524162,
+            0.0013838611776009202,
+        ),
+        sin=(
+            -0.1666666716337204,
+            0.008333379402756691,
+            -0.00019853004778269678,
+            2.831260189850582e-06,
+        ),
+        cos=(0.04166664555668831, -0.00138873013202101, 2.443068296997808e-05),
+    ),
+    "float64": _Format(
+        integer="int64",
+        mantissa=52,
+        bias=1023,
+        magic=1.5 * 2**52,
+        smallest_normal=2.0**-1022,
+        root_half=0x3FE6A09E667F3BCD,
+        ln2=(6.93147180369123816490e-01, 1.90821492927058770002e-10),
+        exp_range=(-746.0, 710.0),
+        exp=(
+            0.5000000000000011,
+            0.16666666666666421,
+            0.041666666666525555,
+            0.008333333333485684,
+            0.0013888888944969646,
+            0.0001984126953206979,
+            2.480149157402805e-05,
+            2.755755120950655e-06,
+            2.763085097754819e-07,
+            2.501690581532736e-08,
+        ),
+        sin=(
+            -0.1666666666666663,
+            0.008333333333321794,
+            -0.00019841269829289987,
+            2.7557313505766094e-06,
+            -2.505072808270829e-08,
+            1.589500951070568e-10,
+        ),
+        cos=(
+            0.041666666666666595,
+            -0.0013888888888873303,
+            2.480158728894696e-05,
+            -2.755731419176929e-07,
+            2.0875700704805412e-09,
+            -1.1358443767074283e-11,
+        ),
+    ),
+}
+# log(1+f) = f - f^2/2 + f^3 P(f) in float32, and with s = f/(2+f), z = s^2:
+# 2 atanh(s) = 2 s + s z P(z) in float64.
+_LOG32 = (
+    0.3333333134651184,
+    -0.250008225440979,
+    0.20001260936260223,
+    -0.16623324155807495,
+    0.14200863242149353,
+    -0.13159747421741486,
+    0.12768679857254028,
+    -0.07644947618246078,
+)
+_LOG64 = (
+    0.6666666666666735,
+    0.3999999999940939,
+    0.28571428743627997,
+    0.22222198440920962,
+    0.18183571433896725,
+    0.15313862869033196,
+    0.14797885880797734,
+)
+_HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
+_LARGEST_ANGLE = {"float32": 2.0**27, "float64": 2.0**20}
+
+
+def _format(x: Value) -> _Format:
+    if x.dtype not in _FORMATS:
+        raise Unsupported(f"an elementary function of {x.dtype}")
+    return _FORMATS[x.dtype]
+
+
+def _absolute(x: Value) -> Value:
+    return x.code.intrinsic("fabs", x)
+
+
+def _with_sign(size: Value, sign: Value) -> Value:
+    return size.code.intrinsic("copysign", size, sign)
+
+
+def _reduced(x: Value) -> tuple[Value, Value, Value]:
+    """n = x / ln 2 rounded, as a number and in the low bits of another, and r = x - n ln 2."""
+    f, code = _format(x), x.code
+    shifted = code.fma(x, 1 / math.log(2), f.magic)
+    n = shifted - f.magic
+    r = code.fma(n, -f.ln2[0], x)
+    return n, code.bitcast(shifted, f.integer), code.fma(n, -f.ln2[1], r)
+
+
+def _power_of_two(k: Value, dtype: str) -> Value:
+    """2^k for a normal result; only the low bits of ``k`` count."""
+    f = _FORMATS[dtype]
+    return k.code.bitcast((k << f.mantissa) + (f.bias << f.mantissa), dtype)
+
+
+def _scaled(p: Value, n: Value, bits: Value) -> Value:
+    """p 2^n, rounded once even where that is denormal."""
+    f, code = _format(p), p.code
+    if code.module.has_scalef:
+        power = code.cast(n, "int32")
+        suffix = "v{0}f{1}.v{0}i32" if p.lanes else "f{1}.i32"
+        name = "llvm.ldexp." + suffix.format(p.lanes, 32 if f.mantissa == 23 else 64)
+        code.declare(name, p.type, [p.type, power.type])
+        return code.call(name, p, power)
+    k = bits - code.bitcast(n.like(f.magic), f.integer)
+    half = k >> 1
+    return p * _power_of_two(half, p.dtype) * _power_of_two(k - half, p.dtype)
+
+
+def _between(x: Value, low: float, high: float) -> Value:
+    """x limited to [low, high]; NaN stays."""
+    x = x.code.select(x < low, low, x)
+    return x.code.select(x > high, high, x)
+
+
+def exp(x: Value) -> Value:
+    f, code = _format(x), x.code
+    n, bits, r = _reduced(_between(x, *f.exp_range))
+    p = code.fma(r * r, code.polynomial(r, f.exp), r) + 1.0
+    return _scaled(p, n, bits)
+
+
+def expm1(x: Value) -> Value:
+    f, code = _format(x), x.code
+    # Halves, so that 2^n is finite wherever the result is.
+    _, bits, r = _reduced(_between(x, -40.0, f.exp_range[1]))
+    q = code.fma(r * r, code.polynomial(r, f.exp), r)
+    power = _power_of_two(bits - 1, x.dtype)
+    y = 2.0 * code.fma(power, q, power - 0.5)
+    return _with_sign(y, x)
+
+
+def tanh(x: Value) -> Value:
+    f, code = _format(x), x.code
+    size = _absolute(x)
+    # e^(-2|x|) - 1 is t: tanh |x| = -t / (2 + t).
+    top = 10.0 if x.dtype == "float32" else 20.0
+    _, bits, r = _reduced(-2.0 * code.select(size > top, top, size))
+    q = code.fma(r * r, code.polynomial(r, f.exp), r)
+    power = _power_of_two(bits, x.dtype)
+    t = code.fma(power, q, power - 1.0)
+    return _with_sign(t / (t + 2.0), x)
+
+
+def _split(x: Value) -> tuple[Value, Value]:
+    """e and m with x = 2^e m and sqrt(1/2) <= m < sqrt(2), for positive finite x."""
+    f, code = _format(x), x.code
+    lift = f.mantissa + 1
+    denormal = x < f.smallest_normal
+    bits = code.bitcast(code.select(denormal, x * 2.0**lift, x), f.integer)
+    e = (bits - f.root_half) >> f.mantissa
+    m = code.bitcast(bits - (e << f.mantissa), x.dtype)
+    e = e - code.select(denormal, e.like(lift), 0)
+    return code.cast(e, x.dtype), m
+
+
+def _defined_log(x: Value, y: Value) -> Value:
+    """The logarithm ``y`` of ``x``, with its values at 0, infinity, NaN and below 0."""
+    code = x.code
+    y = code.select(x.compare("eq", 0.0), -math.inf, y)
+    y = code.select(x.compare("eq", math.inf), math.inf, y)
+    return code.select((x < 0.0) | x.compare("uno", x), math.nan, y)
+
+
+def log(x: Value) -> Value:
+    f, code = _format(x), x.code
+    e, m = _split(x)
+    t = m - 1.0
+    if x.dtype == "float32":
+        y = code.fma(e, f.ln2[1], t * t * t * code.polynomial(t, _LOG32))
+        y = code.fma(t * t, -0.5, y)
+        y = code.fma(e, f.ln2[0], t + y)
+    else:  # as in fdlibm's e_log.c
+        s = t / (t + 2.0)
+        z = s * s
+        half = 0.5 * t * t
+        y = s * code.fma(z, code.polynomial(z, _LOG64), half)
+        y = code.fma(e, f.ln2[0], t - (half - code.fma(e, f.ln2[1], y)))
+    return _defined_log(x, y)
+
+
+def log1p(x: Value) -> Value:
+    """By log(u) for u = 1 + x rounded, and what was rounded off over u."""
+    code = x.code
+    u = 1.0 + x
+    lost = code.select(x < 1.0, x - (u - 1.0), 1.0 - (u - x))
+    y = log(u) + lost / u
+    infinite = x.compare("eq", math.inf) | x.compare("eq", -1.0)
+    y = code.select(infinite, log(u), y)
+    return code.select(u.compare("eq", 1.0), x, y)
+
+
+def _quadrant(x: Value) -> tuple[Value, Value]:
+    """q with its quadrant in the low bits, and r = x - q pi/2; float32 by way of float64."""
+    code = x.code
+    wide = code.cast(x, "float64")
+    magic = _FORMATS["float64"].magic
+    shifted = code.fma(wide, 2 / math.pi, magic)
+    n = shifted - magic
+    r = code.fma(n, -_HALF_PI[0], wide)
+    r = code.fma(n, -_HALF_PI[1], r)
+    if x.dtype == "float64":
+        r = code.fma(n, -_HALF_PI[2], r)
+    bits = code.bitcast(shifted, "int64")
+    return code.cast(bits, _format(x).integer), code.cast(r, x.dtype)
+
+
+def _circular(x: Value, turn: int) -> Value:
+    """sin(x + turn pi/2), for |x| below the largest angle."""
+    f, code = _format(x), x.code
+    q, r = _quadrant(x)
+    q = q + turn
+    z = r * r
+    sine = code.fma(r * z, code.polynomial(z, f.sin), r)
+    cosine = code.fma(z * z, code.polynomial(z, f.cos), code.fma(z, -0.5, 1.0))
+    y = code.select((q & 1).compare("eq", 0), sine, cosine)
+    return code.select((q & 2).compare("eq", 0), y, -y)
+
+
+def sin(x: Value) -> Value:
+    y = _unless_any(_absolute(x) >= _LARGEST_ANGLE[x.dtype], _circular(x, 0), "sin", x)
+    return x.code.select(x.compare("eq", 0.0), x, y)
+
+
+def cos(x: Value) -> Value:
+    return _unless_any(_absolute(x) >= _LARGEST_ANGLE[x.dtype], _circular(x, 1), "cos", x)
+
+
+def _unless_any(condition: Value, fast: Value, name: str, x: Value) -> Value:
+    """``fast``; the C library's function of all lanes if the condition holds in one."""
+    code = x.code
+    before, cold, after = code.block, code.fresh("cold"), code.fresh("after")
+    code.line(f"br i1 {code.any(condition)}, label %{cold}, label %{after}, !prof !0")
+    code.label(cold)
+    slow = lane_by_lane(name, x)
+    code.line(f"br label %{after}")
+    code.label(after)
+    return code.emit(fast, f"phi {x.type} [{fast.name}, %{before}], [{slow.name}, %{cold}]")
+
+
+def lane_by_lane(name: str, *args: Value) -> Value:
+    """The C library's function of float64 arguments, for each lane."""
+    x = args[0]
+
+    def body(code: Code, *inner: Value) -> Value:
+        wide = [code.cast(a, "float64") for a in inner]
+        code.declare(name, "double", ["double"] * len(wide))
+        if not x.lanes:
+            return code.cast(code.call(name, *wide), x.dtype)
+        columns = zip(*(code.lanes_of(a) for a in wide), strict=True)
+        return code.cast(code.from_lanes([code.call(name, *lane) for lane in columns]), x.dtype)
+
+    return _out_of_line(f"each_{name}", body, args, "noinline")
+
+
+def inlined(name: str, formula: Callable[..., Value], *args: Value) -> Value:
+    """Call of a function of the module that holds the formula, which LLVM puts in its place.
+
+    So the text of a formula is written once for all its uses.
+    """
+    return _out_of_line(name, lambda code, *inner: formula(*inner), args, "alwaysinline")
+
+
+_texts: dict[str, Module] = {}
+
+
+def _out_of_line(
+    name: str, body: Callable[..., Value], args: tuple[Value, ...], attribute: str
+) -> Value:
+    code, x = args[0].code, args[0]
+    full = f"gpubp_{name}_{x.dtype}_{x.lanes}"
+    if full not in code.module.functions:
+        key = f"{full} {code.module.has_scalef}"
+        if key not in _texts:
+            _texts[key] = _written(full, body, args, attribute)
+        code.module.functions |= _texts[key].functions
+        code.module.declarations |= _texts[key].declarations
+    return code.call(full, *args)
+
+
+def _written(
+    full: str, body: Callable[..., Value], args: tuple[Value, ...], attribute: str
+) -> Module:
+    module = Module(args[0].code.module.has_scalef)
+    code = Code(module)
+    code.label("entry")
+    inner = [Value(code, f"%x{i}", a.dtype, a.lanes) for i, a in enumerate(args)]
+    result = body(code, *inner)
+    code.line(f"ret {result.type} {result.name}")
+    parameters = ", ".join(f"{a.type} {a.name}" for a in inner)
+    module.functions[full] = "\n".join(
+        [
+            f"define internal {result.type} @{full}({parameters}) {attribute} #0 {{",
+            *code.lines,
+            "}",
+        ]
+    )
+    return module

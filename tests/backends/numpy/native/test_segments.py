@@ -1,0 +1,122 @@
+"""Segments: several steps in one call, products by NumPy's BLAS, and what is kept on disk."""
+
+import numpy as np
+import pytest
+
+from backends.numpy.native.kernels import kernel, step, table
+from gpubp_numpy import native
+from gpubp_numpy.native import cache
+
+if not native.available():
+    pytest.skip("llvmlite is not installed", allow_module_level=True)
+
+rng = np.random.default_rng(5)
+with_products = pytest.mark.skipif(not native.products(), reason="NumPy's BLAS was not found")
+
+
+def draw(*shape, dtype="float32"):
+    return rng.normal(size=shape).astype(dtype)
+
+
+def call(calls, buffers):
+    native.segment(calls)(table(buffers).ctypes.data)
+
+
+@with_products
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transpose", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.0), (0.5, 1.0), (-2.0, 3.0)])
+@pytest.mark.parametrize("sizes", [(3, 4, 5), (1, 1, 1), (70, 33, 40), (3, 4, 0)], ids=str)
+def test_product(sizes, transpose, alpha, beta, dtype):
+    m, n, k = sizes
+    a = draw(*((k, m) if transpose[0] else (m, k)), dtype=dtype)
+    b = draw(*((n, k) if transpose[1] else (k, n)), dtype=dtype)
+    c = draw(m, n, dtype=dtype) if beta else np.full((m, n), np.nan, dtype)
+    reference = alpha * (a.T if transpose[0] else a) @ (b.T if transpose[1] else b)
+    if beta:
+        reference = reference + beta * c
+    gemm = native.Gemm(
+        dtype, m, n, k, a.shape[1], b.shape[1], n, *transpose, alpha=alpha, beta=beta
+    )
+    call([native.Call(gemm, (0, 1, 2))], [a, b, c])
+    np.testing.assert_allclose(c, reference, 1e-4, 1e-4)
+
+
+@with_products
+def test_batch_of_products_in_parts_of_larger_matrices():
+    a, b, c = draw(5, 8, 20), draw(5, 20, 9), np.zeros((5, 6, 12), np.float32)
+    gemm = native.Gemm(
+        "float32", 4, 7, 10, 20, 9, 12,
+        offsets=(20 * 2 + 3, 9 * 4 + 1, 12 + 2), batch=5, steps=(8 * 20, 20 * 9, 6 * 12),
+    )  # fmt: skip
+    call([native.Call(gemm, (0, 1, 2))], [a, b, c])
+    reference = np.zeros_like(c)
+    reference[:, 1:5, 2:9] = a[:, 2:6, 3:13] @ b[:, 4:14, 1:8]
+    np.testing.assert_allclose(c, reference, 1e-5, 1e-5)
+
+
+@with_products
+def test_one_layer_and_its_loss_in_one_call():
+    x, w, b = draw(12, 20), draw(20, 30), draw(30)
+    z = np.empty((12, 30), np.float32)
+    layer, (y,) = kernel([z, b], [step("add", 0, 1), step("tanh", 2)], [3])
+    loss, (total,) = kernel([y], [step("square", 0), step("sum", 1, over=(0, 1))], [2])
+    calls = [
+        native.Call(native.Gemm("float32", 12, 30, 20, 20, 30, 30), (0, 1, 3)),
+        native.Call(layer, (3, 2, 4)),
+        native.Call(loss, (4, 5)),
+    ]
+    call(calls, [x, w, b, z, y, total])
+    np.testing.assert_allclose(y, np.tanh(x @ w + b), 1e-5, 1e-5)
+    np.testing.assert_allclose(total.item(), np.square(y).sum(), 1e-5)
+
+
+def some_kernel(number):
+    x = draw(50)
+    found, (y,) = kernel([x], [step("multiply", 0, (float(number),))], [1])
+    return found, x, y
+
+
+def test_compiling_in_the_background():
+    found, x, y = some_kernel(2)
+    run = native.segment([native.Call(found, (0, 1))], background=True)
+    run.wait()
+    assert run.ready()
+    run(table([x, y]).ctypes.data)
+    np.testing.assert_array_equal(y, 2 * x)
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged", None], ids=["empty", "other bytes", "absent"])
+def test_cache_on_disk(tmp_path, monkeypatch, damage):
+    monkeypatch.setenv("GPUBP_CACHE_DIR", str(tmp_path))
+    found, x, y = some_kernel(3)
+    call([native.Call(found, (0, 1))], [x, y])
+    (entry,) = cache.folder().iterdir()
+    whole = entry.read_bytes()
+    if damage is None:
+        entry.unlink()
+    else:
+        entry.write_bytes(damage + whole[len(damage) : -1] if damage else b"")
+    y[:] = 0
+    call([native.Call(found, (0, 1))], [x, y])
+    np.testing.assert_array_equal(y, 3 * x)
+    assert entry.read_bytes() == whole  # written again
+
+
+def test_cache_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("GPUBP_CACHE_DIR", str(tmp_path))
+    found, x, y = some_kernel(4)
+    calls = [native.Call(found, (0, 1))]
+    call(calls, [x, y])
+    monkeypatch.setattr("gpubp_numpy.native.target.Target.object_code", None)
+    y[:] = 0
+    call(calls, [x, y])
+    np.testing.assert_array_equal(y, 4 * x)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GPUBP_CACHE_DIR", str(tmp_path / "file"))
+    found, x, y = some_kernel(5)
+    call([native.Call(found, (0, 1))], [x, y])
+    np.testing.assert_array_equal(y, 5 * x)
