@@ -1,19 +1,22 @@
 """Convolution and pooling, of which the standard has nothing."""
 
+from collections.abc import Callable
+from typing import Any
+
 from gpubp import nn
 from gpubp.testing.cases.draw import distinct, reals
 from gpubp.testing.cases.row import case, row
 
 
-def convolution(**options):
+def convolution(**options: Any) -> Callable[..., Any]:
     return lambda xp, x, w: nn.convolution(x, w, **options)
 
 
-def transposed(**options):
+def transposed(**options: Any) -> Callable[..., Any]:
     return lambda xp, y, w: nn.convolution_transpose(y, w, **options)
 
 
-def layer(made):
+def layer(made: Callable[..., Any]) -> Callable[..., Any]:
     return lambda xp, x: made(x)
 
 
