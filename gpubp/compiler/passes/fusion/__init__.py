@@ -14,6 +14,7 @@ def fuse(program: Program) -> Program:
     """The program with groups of operations as one operation each."""
     groups = Groups(program)
     groups.grow()
+    groups.join_readers()
     operations: list[Operation] = []
     for group in groups.all():
         if group.nodes:

@@ -146,7 +146,9 @@ class Groups:
         found = [
             value
             for value, node in group.nodes.items()
-            if node.reads and (value in self.needed or self.readers.get(value, 0) & ~group.members)
+            if self.position.get(node.operation) is not None
+            and self._bit(node.operation) & group.members
+            and (value in self.needed or self.readers.get(value, 0) & ~group.members)
         ]
         return sorted(found, key=self._order)
 
@@ -177,6 +179,14 @@ class Groups:
                 merged |= self.merge(self._group(read.base), group)
         return merged
 
+    def join_readers(self) -> None:
+        """Merge groups that read the same array, the largest first: it is read once then."""
+        positions = {value: list(bits(mask)) for value, mask in self.readers.items()}
+        for value in sorted(positions, key=lambda value: -size_of(value.shape)):
+            first, *others = positions[value]
+            for i in others:
+                self.merge(self.groups[first], self.groups[i], readers=True)
+
     def _choose(self, node: Node, operation: Operation) -> bool:
         """Fuse a gather only where rows are at hand: it looks at all their elements."""
         read = node.reads[0]
@@ -195,8 +205,11 @@ class Groups:
     def _group(self, value: Value) -> Group:
         return self.groups[self.position[self.producers[value]]]
 
-    def merge(self, first: Group, second: Group) -> bool:
-        """Merge two groups if one kernel can do the work of both and no path leaves and returns."""
+    def merge(self, first: Group, second: Group, readers: bool = False) -> bool:
+        """Merge two groups if one kernel can do the work of both and no path leaves and returns.
+
+        With ``readers`` only if both read some array in the same way.
+        """
         if first is second or not (first.nodes and second.nodes):
             return False
         members = first.members | second.members
@@ -204,7 +217,8 @@ class Groups:
             return False
         merged = first.merged(second)
         # What both read is read once if the same loops can walk it.
-        return any(self._try(first, second, merged, shared) for shared in (True, False))
+        ways = (True,) if readers else (True, False)
+        return any(self._try(first, second, merged, shared) for shared in ways)
 
     def _try(self, first: Group, second: Group, merged: Group, shared: bool) -> bool:
         mark = self.loops.mark()
