@@ -214,7 +214,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     import blas_threads  # noqa: F401  before anything imports NumPy
     import cuda_device  # before anything imports CuPy
-    from cases import SECTIONS
+    from gpubp.testing.cases import SECTIONS
 
     rows = {row.name: (row, s.__name__.split(".")[-1]) for s in SECTIONS for row in s.ROWS}
     if cuda_device.MISSING:

@@ -24,6 +24,8 @@ floating-point arrays and numbers alone.
     gpubp.losses    losses                                 gpubp.train    what the command trained
     gpubp.optim     optimisers                             gpubp.testing  checks of derivatives
     gpubp.special   erf, logsumexp, ...                    gpubp.inspect  a function taken apart
+    gpubp.per_example  gradients, norms, clipped sums for each example of a batch
+    gpubp.batching  results of a batch in chunks that fit the memory
     gpubp.typing    names for annotations                  gpubp.errors   every error raised
 
 ``get_backend``, ``use_backend`` and ``available_backends`` choose the array library where nothing
@@ -61,7 +63,8 @@ from gpubp.transforms.vmap import vmap
 sys.modules[f"{__name__}.tree"] = tree  # so that one can import from it by that name
 
 if TYPE_CHECKING:
-    from gpubp import data, inspect, losses, nn, optim, random, testing, train
+    from gpubp import batching, data, inspect, losses, nn, optim, random, testing, train
+    from gpubp.batching import per_example
 
 __version__ = "0.1.0"
 
@@ -69,6 +72,7 @@ __all__ = [
     "Array",
     "array_namespace",
     "available_backends",
+    "batching",
     "checkpoint",
     "compile",
     "custom_jvp",
@@ -89,6 +93,7 @@ __all__ = [
     "losses",
     "nn",
     "optim",
+    "per_example",
     "plan",
     "random",
     "rules",
@@ -106,10 +111,13 @@ __all__ = [
 ]
 
 
+_AT = {"per_example": "gpubp.batching.per_example"}
+
+
 def __getattr__(name: str) -> Any:
     # Of the names above only submodules are missing: those imported when they are first used.
     if name in __all__:
-        return importlib.import_module(f"gpubp.{name}")
+        return importlib.import_module(_AT.get(name, f"gpubp.{name}"))
     raise AttributeError(f"module 'gpubp' has no attribute {name!r}")
 
 

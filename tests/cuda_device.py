@@ -1,7 +1,8 @@
 """Finds the CUDA device of this run before anything imports CuPy: real, emulated, or missing.
 
 The emulator (a directory with a package `cudaemu`) is looked for in $GPUBP_CUDAEMU and then in
-`../shared/cudaemu` beside the checkout. `MISSING` is empty where CuPy can run, else says why not.
+`../shared/cudaemu` beside the checkout; $GPUBP_CUDAEMU_DEVICES is how many devices it shows.
+`MISSING` is empty where CuPy can run, else says why not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import sys
 from pathlib import Path
 
+# How many the emulator shows: most users have one, and with one the plug-in takes a shorter way.
+DEVICES = int(os.environ.get("GPUBP_CUDAEMU_DEVICES", "1"))
 _BESIDE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "cudaemu"
 
 
@@ -35,7 +38,7 @@ def _emulate() -> str:
         return f"no CUDA device, and no emulator in {home} (set GPUBP_CUDAEMU to its directory)"
     sys.path.append(str(home))
     try:
-        importlib.import_module("cudaemu").install(devices=2, memory="1GiB")
+        importlib.import_module("cudaemu").install(devices=DEVICES, memory="1GiB")
     except Exception as error:  # whatever it is, the reason belongs in the summary
         return f"no CUDA device, and the emulator in {home} did not start: {error}"
     return ""

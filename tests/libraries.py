@@ -8,6 +8,7 @@ on an emulated one (see `cuda_device`), or is reported as missing.
 from __future__ import annotations
 
 import importlib
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ def _cupy() -> Library:
         raise ImportError(cuda_device.MISSING)
     cupy = importlib.import_module("cupy")
     xp = importlib.import_module("array_api_compat.cupy")
-    return Library("cupy", xp, cupy.cuda.Device(0), cupy.asnumpy)
+    device = cupy.cuda.Device(int(os.environ.get("GPUBP_TEST_CUPY_DEVICE", "0")))
+    return Library("cupy", xp, device, cupy.asnumpy)
 
 
 _MAKERS: dict[str, Callable[[], Library]] = {

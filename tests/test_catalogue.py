@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import gpubp
-from cases import ROWS, SECTIONS
+from gpubp.testing.cases import ROWS, SECTIONS
 
 ROOT = Path(__file__).parents[1]
 RENEW = "run python ci/support.py"

@@ -153,6 +153,11 @@ class CupyBackend(Backend):
         with x.device:
             return x.get()
 
+    def fetch(self, x: Any) -> Callable[[], Any]:
+        from gpubp_cupy.download import Download
+
+        return Download(x)
+
     def special(self, name: str) -> Any:
         from gpubp_cupy.kernels.special import special
 

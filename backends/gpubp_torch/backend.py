@@ -53,9 +53,20 @@ class TorchBackend(Backend):
         return super().parse_device("cuda:0" if text == "cuda" else text)
 
     def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
+        """``x`` as a tensor; another library's array on a CUDA device shares its memory."""
+        if not isinstance(x, self.array_types) and self._can_share(x):
+            x = self.xp.from_dlpack(x)
         if hasattr(x, "__array_interface__"):
             x = _torch_can_share(x)
         return super().asarray(x, dtype, device)
+
+    def _can_share(self, x: Any) -> bool:
+        cuda = 2  # DLPack's number for it
+        return (
+            hasattr(x, "__dlpack_device__")
+            and x.__dlpack_device__()[0] == cuda
+            and self._torch.cuda.is_available()
+        )
 
     def to_numpy(self, x: Any) -> Any:
         if x.dtype == self._torch.bfloat16:  # which NumPy lacks
@@ -79,6 +90,16 @@ class TorchBackend(Backend):
         free, total = cuda.mem_get_info(device)
         cached = cuda.memory_reserved(device) - cuda.memory_allocated(device)
         return MemoryInfo(free + cached, total)
+
+    def release_memory(self, device: Any = None) -> None:
+        if self._device(device).type == "cuda":
+            with self._torch.cuda.device(self._device(device)):
+                self._torch.cuda.empty_cache()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        # The CPU's allocator raises a plain RuntimeError.
+        exhausted = isinstance(error, (MemoryError, self._torch.OutOfMemoryError))
+        return exhausted or "DefaultCPUAllocator" in str(error)
 
     def details(self) -> dict[str, str]:
         torch = self._torch

@@ -175,6 +175,14 @@ class Backend:
         info = self.xp.__array_namespace_info__()
         return array_api_compat.to_device(x, info.default_device()).__array__()
 
+    def fetch(self, x: Any) -> Callable[[], Any]:
+        """Start to copy ``x`` to the host; what is returned waits for the copy and gives it.
+
+        Whoever reads a number now and then leaves the device at work in between.
+        """
+        values = self.to_numpy(x)
+        return lambda: values
+
     def native(self, x: Any) -> Any:
         """``x`` as an array, where the library's functions may return something else."""
         return x

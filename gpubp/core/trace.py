@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gpubp.core.abstract import ShapeDtype
 from gpubp.core.array import Array
+from gpubp.core.backend import ON_CURRENT_DEVICE
 from gpubp.core.stack import stack
 from gpubp.errors import LeakedArrayError
 
@@ -126,6 +127,11 @@ def leaked(array: Array) -> LeakedArrayError:
         "global, a closure, an attribute or a generator); return it from the function instead, "
         "with has_aux=True if it is not to be differentiated"
     )
+
+
+def guarded(x: Any) -> Any:
+    """``x``, lifted if it is a raw array whose operators would lose its device."""
+    return Array(x, EVALUATION, None) if type(x) in ON_CURRENT_DEVICE else x
 
 
 def alike(values: Sequence[Any]) -> list[Any]:

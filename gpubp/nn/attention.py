@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from gpubp.core import array_namespace
+from gpubp.core.shapes import broadcast_shapes
 from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.activations import softmax
 from gpubp.nn.dropout import Dropout
 from gpubp.nn.keys import split
 from gpubp.nn.linear import Linear
 from gpubp.nn.module import Module, field
+from gpubp.rules.fused.attention import attention_p
 from gpubp.typing import Array
+
+# Scores of one example from which on they are not held all at once. On NumPy that is faster from
+# here too: value and gradient of 64 examples of 512 x 512 scores take 0.3 times as long, of
+# 256 x 256 0.6 times, of 128 x 128 the same, of 64 x 64 up to 1.2 times.
+LONG = 1 << 16
 
 
 def dot_product_attention(
@@ -31,6 +39,9 @@ def dot_product_attention(
     lets query i see keys 0 to i only. A query that may look nowhere gets the plain mean of the
     values, and finite derivatives. ``dropout`` acts on the weights when a random ``key`` is given.
 
+    From 65,536 scores per example on, and without dropout, the scores are never held all at once,
+    forward or backward: memory grows with L + S, not with L S.
+
     >>> import numpy as np
     >>> q = k = np.zeros((2, 4))
     >>> v = np.asarray([[1.0], [3.0]])
@@ -39,6 +50,9 @@ def dot_product_attention(
            [2.]])
     """
     xp = array_namespace(queries, keys, values)
+    drops = dropout is not None and key is not None and dropout.rate > 0
+    if queries.shape[-2] * keys.shape[-2] >= LONG and not drops:
+        return attention_p(*_aligned(xp, queries, keys, values, mask), causal=causal)[0]
     scores = xp.matmul(queries / math.sqrt(queries.shape[-1]), xp.matrix_transpose(keys))
     if causal:
         length, source = scores.shape[-2:]
@@ -52,6 +66,19 @@ def dot_product_attention(
     if dropout is not None:
         weights = dropout(weights, key=key)
     return xp.matmul(weights, values)
+
+
+def _aligned(
+    xp: Any, queries: Array, keys: Array, values: Array, mask: Array | None
+) -> Iterator[Array]:
+    """The three with all their leading axes, and the mask, if there is one, as a matrix."""
+    arrays = (queries, keys, values)
+    batch = broadcast_shapes(*[tuple(x.shape[:-2]) for x in arrays])
+    for x in arrays:
+        whole = (*batch, *x.shape[-2:])
+        yield x if x.shape == whole else xp.broadcast_to(x, whole)
+    if mask is not None:
+        yield mask if mask.ndim > 1 else xp.expand_dims(mask, axis=0)
 
 
 class MultiHeadAttention(Module):

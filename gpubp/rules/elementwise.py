@@ -81,7 +81,7 @@ positive = Elementwise("positive", lambda t: t)
 pow = Elementwise(
     "pow",
     lambda t, a, b: _times_power_slope(t, a, b),
-    lambda t, y, a: multiply_no_nan(t, y * _log_or_zero(a, y)))
+    lambda t, y, a: multiply_no_nan(t, y * _log_of_base(a, y)))
 reciprocal = Elementwise(
     "reciprocal", lambda t, y: -multiply_no_nan(multiply_no_nan(t, y), y))
 remainder = Elementwise(
@@ -147,9 +147,10 @@ def _over(t: Any, d: Any) -> Any:
     return t / d if type(d) in SCALARS and d != 0 else divide_no_nan(t, d)
 
 
-def _log_or_zero(a: Any, like: Any) -> Any:
-    a = to_array(a, like)
-    return log(where(a == 0, 1.0, a))
+def _log_of_base(a: Any, power: Any) -> Any:
+    """``log(a)``, and 0 for 0 unless its power is infinite."""
+    a = to_array(a, power)
+    return log(where(logical_and(a == 0, isfinite(power)), 1.0, a))
 
 
 def _times_power_slope(t: Any, a: Any, b: Any) -> Any:

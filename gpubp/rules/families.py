@@ -24,6 +24,7 @@ from gpubp.core.primitive import PRIMITIVES, Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import Shape, broadcast_shapes, shape_of, size_of
 from gpubp.core.stack import stack
+from gpubp.core.trace import guarded
 from gpubp.errors import UnknownValueError, user_line
 
 Partial = Callable[..., Any]
@@ -375,7 +376,7 @@ def to_array(x: Any, like: Any) -> Any:
     """A Python scalar as a 0-d array beside ``like``, of the dtype that the pair promotes to."""
     if hasattr(x, "dtype") or type(x) is Array:
         return x
-    return full_like(like, x, shape=())
+    return guarded(full_like(like, x, shape=()))
 
 
 def full_like(x: Any, value: float, shape: Shape | None = None, dtype: Any = None) -> Any:

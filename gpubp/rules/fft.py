@@ -54,13 +54,13 @@ def _weights(x: Any, axis: int, n: int) -> Any:
     """How often each frequency of ``x`` occurs in the whole transform of length ``n``."""
     namespace = namespace_of(x)
     xp = namespace.backend.xp
-    k = xp.arange(n // 2 + 1, device=namespace.device)
-    once = (k == 0) | (2 * k == n)
-    one, two = full_like(x, 1, ()), full_like(x, 2, ())
-    return xp.reshape(
-        xp.where(once, one, two),
-        tuple(n // 2 + 1 if i == axis else 1 for i in range(len(x.shape))),
-    )
+    with namespace.backend.on(namespace.device):  # these are raw arrays: no primitive sees to it
+        k = xp.arange(n // 2 + 1, device=namespace.device)
+        once = (k == 0) | (2 * k == n)
+        return xp.reshape(
+            xp.where(once, full_like(x, 1, ()), full_like(x, 2, ())),
+            tuple(n // 2 + 1 if i == axis else 1 for i in range(len(x.shape))),
+        )
 
 
 def _rfft_transpose(ct: Any, x: Any, axis: int, norm: str) -> Any:

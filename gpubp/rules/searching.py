@@ -206,6 +206,8 @@ def any(x: Any, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool 
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     """Differences between neighbours along an axis, ``n`` times over."""
     axis = normalize_axis(axis, len(x.shape), "diff")
+    if n == 0:
+        return x
     ends = [e for e in (prepend, x, append) if e is not None]
     x = concat(ends, axis=axis) if len(ends) > 1 else x
     before = (slice(None),) * axis

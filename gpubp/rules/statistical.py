@@ -10,7 +10,7 @@ from gpubp.core.abstract import ShapeDtype
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, METHODS, function
-from gpubp.core.shapes import Shape, normalize_axes, normalize_axis
+from gpubp.core.shapes import Shape, normalize_axes, normalize_axis, size_of
 from gpubp.errors import ArgumentError
 from gpubp.rules.elementwise import conj, norm_root, real, where
 from gpubp.rules.families import Linear, full_like, like_result, result_dtype
@@ -139,6 +139,13 @@ def _product_tangent(t: Any, y: Any, x: Any, axis: Shape) -> Any:
 max_p = _extremum("max")
 min_p = _extremum("min")
 prod_p = _Reduction("prod", _product_tangent)
+
+
+def largest(x: Any, axis: Shape, keepdims: bool) -> Any:
+    """The maximum, and 0 where there is nothing, as suits sizes and shifts."""
+    if not size_of(tuple(x.shape[a] for a in axis)):
+        return full_like(x, 0, reduced_shape(x, axis, keepdims))
+    return max_p(x, axis=axis, keepdims=keepdims)
 
 
 class _CumulativeProduct(Primitive):

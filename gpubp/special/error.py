@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gpubp.rules.elementwise import divide_no_nan, exp, multiply_no_nan, where
+from gpubp.rules.elementwise import exp, multiply_no_nan, where
 from gpubp.special.error_values import erf_values, erfc_values
 from gpubp.special.row import Special, polynomial
 
@@ -21,8 +21,7 @@ erfcinv = Special(
     "erfcinv", lambda t, y: multiply_no_nan(t, exp(y * y) / -_TWO_OVER_ROOT_PI))
 erfcx = Special("erfcx", lambda t, x, y: t * _erfcx_slope(x, y))
 erfinv = Special("erfinv", lambda t, y: multiply_no_nan(t, exp(y * y) / _TWO_OVER_ROOT_PI))
-log_ndtr = Special(  # the hazard of -x, which neither overflows nor cancels
-    "log_ndtr", lambda t, x: divide_no_nan(t * math.sqrt(2 / math.pi), erfcx(x * -math.sqrt(0.5))))
+log_ndtr = Special("log_ndtr", lambda t, x: t * _log_ndtr_slope(x))
 ndtr = Special(
     "ndtr", lambda t, x: t * (exp(-0.5 * x * x) / _ROOT_TWO_PI),
     reference=lambda xp, x: 0.5 * erfc_values(xp, x * -math.sqrt(0.5)))
@@ -38,3 +37,11 @@ def _erfcx_slope(x: Any, y: Any) -> Any:
     u = where(far, x, 20.0) ** -2
     series = u * polynomial(0.5 * u, _FAR) / math.sqrt(math.pi)
     return where(far, series, 2.0 * x * y - _TWO_OVER_ROOT_PI)
+
+
+def _log_ndtr_slope(x: Any) -> Any:
+    """The density over ndtr: on the left by erfcx, which neither underflows nor overflows there."""
+    right = x > 0
+    left = math.sqrt(2 / math.pi) / erfcx(where(right, 0.0, x) * -math.sqrt(0.5))
+    x = where(right, x, 0.0)
+    return where(right, exp(-0.5 * x * x) / (_ROOT_TWO_PI * ndtr(x)), left)

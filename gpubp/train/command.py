@@ -75,7 +75,7 @@ def _train(arguments: argparse.Namespace) -> int:
     training = (
         resume_run(Path(arguments.resume), changes) if resumed else new_run(_config(arguments))
     )
-    with Interrupt() as interrupt:
+    with training.backend.on(), Interrupt() as interrupt:
         folder = Path(arguments.resume) if resumed else begin_folder(training, arguments.out)
         if changes:
             save_config(training, folder)

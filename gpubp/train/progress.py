@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-_INTERVAL = 0.1  # seconds between looks at the device: each look makes it wait
+_INTERVAL = 0.1  # seconds between looks at the device
 
 
 class Report:
@@ -36,12 +36,14 @@ class Report:
         self._bar.start()
 
     def wants(self) -> bool:
-        """Whether it is time for new numbers."""
-        return self._console.is_terminal and time.monotonic() >= self._look_at
+        """Whether it is time for new numbers; then not again for a while."""
+        if not self._console.is_terminal or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + _INTERVAL
+        return True
 
     def batch(self, epoch: int, done: int, loss: float, accuracy: float, rate: float) -> None:
         """``done`` batches of the epoch are done, ``rate`` examples per second."""
-        self._look_at = time.monotonic() + _INTERVAL
         self._bar.update(
             self._task,
             completed=(epoch - 1) * self._batches + done,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,9 @@ def new_run(config: Config) -> Run:
     if config.data != "digits":  # the run may be resumed from another folder
         config = replace(config, data=os.path.abspath(config.data))
     backend, device = choose_device(config.backend)
-    return Run(config, task, backend, _initial_state(config, task, backend), device)
+    with backend.on():
+        state = _initial_state(config, task, backend)
+    return Run(config, task, backend, state, device)
 
 
 def resume_run(folder: Path, changes: Mapping[str, Any]) -> Run:
@@ -84,7 +86,8 @@ def resume_run(folder: Path, changes: Mapping[str, Any]) -> Run:
     if task.fingerprint != checkpoint.fact("fingerprint"):
         raise RunError(f"{config.data}: not the data that {folder} was trained on")
     backend, device = choose_device(config.backend)
-    blank = _initial_state(config, task, backend)
+    with backend.on():
+        blank = _initial_state(config, task, backend)
     state = checkpoint.tree("state", blank, backend)
     steps = int(checkpoint.array("steps"))
     run = Run(config, task, backend, state, device, steps)
@@ -124,6 +127,7 @@ def continue_run(run: Run, folder: Path, report: Report, interrupt: Interrupt) -
                 start=first,
                 backend=run.backend,
             )
+            look = None  # is shown when it is time for the next: reading it at once would wait
             for done, (x, y) in enumerate(batches, first + 1):
                 # Between two updates, so that what is saved is a state that the run passes.
                 if interrupt.requested:
@@ -133,10 +137,11 @@ def continue_run(run: Run, folder: Path, report: Report, interrupt: Interrupt) -
                     run.state = step(run.state, x, y)
                 run.steps += 1
                 if report.wants():
+                    if look is not None:
+                        report.batch(epoch, *look())
                     seen = min(done * config.batch_size, len(task.train_x))
-                    loss, right = _read(run.backend, run.state.totals) / seen
                     rate = (done - first) * config.batch_size / (time.perf_counter() - began)
-                    report.batch(epoch, done, loss, right, rate)
+                    look = _look(run.backend, run.state.totals, done, seen, rate)
             metrics = _finish_epoch(run, epoch, first, began)
             append_metrics(folder / files.METRICS, metrics)
             save_run(run, folder)
@@ -177,13 +182,14 @@ def evaluate(run: Run) -> tuple[float, float]:
 
     With the same label smoothing, that is, but without dropout: so the two curves compare.
     """
-    counted = np.zeros(2)
+    counted = []
     for x, y in data.batches(
         run.task.test_x, run.task.test_y, size=_EVALUATION_BATCH, backend=run.backend
     ):
         _, of_batch = totals(run.state.model, x, y, None, run.config.label_smoothing)
-        counted += _read(run.backend, of_batch)
-    loss, accuracy = (counted / len(run.task.test_x)).tolist()
+        counted.append(run.backend.fetch(of_batch))
+    sums = np.sum([np.asarray(values(), np.float64) for values in counted], axis=0)
+    loss, accuracy = (sums / len(run.task.test_x)).tolist()
     return loss, accuracy
 
 
@@ -235,6 +241,19 @@ def _initial_state(config: Config, task: Task, backend: Backend) -> State:
 
 def _zeros(config: Config, backend: Backend) -> Any:
     return backend.asarray([0.0, 0.0], dtype=config.dtype)
+
+
+def _look(
+    backend: Backend, totals: Any, done: int, seen: int, rate: float
+) -> Callable[[], tuple[int, float, float, float]]:
+    """What a report is told of ``done`` batches, once the device has got there."""
+    values = backend.fetch(totals)
+
+    def read() -> tuple[int, float, float, float]:
+        loss, right = (np.asarray(values(), np.float64) / seen).tolist()
+        return done, loss, right, rate
+
+    return read
 
 
 def _read(backend: Backend, counted: Any) -> np.ndarray:

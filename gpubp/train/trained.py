@@ -66,10 +66,11 @@ class Trained:
             data.encode(examples, self.classes)
         x = network_input(self.config, examples, self.standardize)
         labels, probabilities = [], []
-        for (batch,) in data.batches(x, size=_BATCH, backend=self.backend):
-            shares = self.backend.to_numpy(nn.softmax(self.model(batch)))
-            labels.append(self.classes[shares.argmax(-1)])
-            probabilities.append(shares.max(-1))
+        with self.backend.on():
+            for (batch,) in data.batches(x, size=_BATCH, backend=self.backend):
+                shares = self.backend.to_numpy(nn.softmax(self.model(batch)))
+                labels.append(self.classes[shares.argmax(-1)])
+                probabilities.append(shares.max(-1))
         return Predictions(np.concatenate(labels), np.concatenate(probabilities))
 
 
@@ -89,7 +90,8 @@ def load_trained(folder: str | os.PathLike[str], backend: str | None = None) -> 
     shape = tuple(checkpoint.fact("shape"))
     classes = checkpoint.array("classes")
     where = get_backend(backend or config.backend)
-    blank = build_network(config, shape, len(classes), random.key(0, backend=where))
+    with where.on():
+        blank = build_network(config, shape, len(classes), random.key(0, backend=where))
     model = checkpoint.tree("state.model", blank, where)
     standardize = Standardizer(checkpoint.array("mean"), checkpoint.array("scale"))
     return Trained(config, model, shape, classes, standardize, where)

@@ -10,9 +10,9 @@ from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
-from gpubp.core.backend import ON_CURRENT_DEVICE, backend_of, get_backend
+from gpubp.core.backend import backend_of, get_backend
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
-from gpubp.core.trace import EVALUATION, depth
+from gpubp.core.trace import EVALUATION, depth, guarded
 
 
 def name_of(f: Any) -> str:
@@ -36,12 +36,9 @@ def flatten_call(args: Sequence[Any]) -> tuple[list[Any], tree.TreeDef]:
 
 
 def payload(x: Any) -> Any:
-    """A leaf of the arguments as a trace takes it: constants of an enclosing one as raw arrays.
-
-    Unless a raw array's own operators are not to be trusted with its device.
-    """
+    """A leaf of the arguments as a trace takes it: constants of an enclosing one as raw arrays."""
     x = plain(x)
-    return Array(x, EVALUATION, None) if type(x) in ON_CURRENT_DEVICE else x
+    return guarded(x) if is_array(x) else x  # asked first: it wakes the plug-in that would guard
 
 
 def plain(x: Any) -> Any:

@@ -211,3 +211,19 @@ def test_scatter_can_be_captured_in_a_graph(cupy):
         graph.launch(stream=stream)
     stream.synchronize()
     np.testing.assert_array_equal(out.get()[:, 0], 2.0 * np.bincount(np.arange(100) % 30))
+
+
+def test_an_upload_that_dies_while_its_reader_is_captured_stays_out_of_the_graph(cupy):
+    backend, host = get_backend("cupy"), np.ones(20000)
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        x = backend.asarray(host)
+        y = x * 2
+        stream.begin_capture()
+        y *= 3
+        del x  # its memory goes back to the side stream, which must not join the graph
+        graph = stream.end_capture()
+        backend.asarray(host + 1)
+        graph.launch(stream=stream)
+    stream.synchronize()
+    np.testing.assert_array_equal(y.get(), 6.0)

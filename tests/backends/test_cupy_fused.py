@@ -36,13 +36,16 @@ def spent(run: Callable[[], Any]) -> dict[str, int]:
     return {name: found[name] for name in names}
 
 
+LAUNCHES = {"attention_slope": 2}  # of queries, of keys and values; all others are one
+
+
 @pytest.mark.parametrize("name", sorted(set(TABLE) & set(fused.KERNELS)))
 def test_one_launch_and_nothing_else(name: str) -> None:
     make, cases = TABLE[name]
     args, params = make(np.random.default_rng(0), *cases[2])
     native = [plugin("cupy").asarray(a) for a in args]
     assert spent(lambda: fused.KERNELS[name](*native, **params)) == {
-        "kernel_launches": 1,
+        "kernel_launches": LAUNCHES.get(name, 1),
         "synchronizations": 0,
         "copies_host_to_device": 0,
         "memsets": 0,

@@ -37,6 +37,14 @@ def test_values_survive_the_way_there_and_back(backend, dtype):
             assert back.dtype == x.dtype
 
 
+def test_what_is_fetched_is_what_it_was(backend):
+    x = backend.asarray(np.arange(12.0).reshape(3, 4))
+    fetched = backend.fetch(x.T)
+    x = x * 2
+    np.testing.assert_array_equal(fetched(), np.arange(12.0).reshape(3, 4).T)
+    np.testing.assert_array_equal(fetched(), np.arange(12.0).reshape(3, 4).T)
+
+
 def test_dtypes_go_by_name_or_by_another_librarys_dtype(backend):
     for dtype in ("float32", np.float32, np.dtype("float32"), backend.xp.float32):
         for x in (1, [1, 2], np.arange(3), np.arange(30000)):

@@ -20,6 +20,37 @@ SHAPES = [(1, 1), (3, 10), (7, 33), (2, 3, 129), (2, 1500), (0, 4), (5000, 3), (
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
+def attention(
+    rng: np.random.Generator, shapes: Any, depths: tuple[int, int], causal: bool, mask: str
+) -> Arguments:
+    *batch, length, source = shapes
+    depth, width = depths
+    q, k, v = (
+        rng.normal(size=(*batch, *shape))
+        for shape in ((length, depth), (source, depth), (source, width))
+    )
+    params = {"causal": causal}
+    if not mask:
+        return [q, k, v], params
+    shape = {
+        "full": (*batch, length, source),
+        "shared": (length, source),
+        "keys": (*batch, 1, source),
+        "queries": (length, 1),
+    }[mask]
+    visible = rng.random(shape) < 0.6
+    if mask == "full" and visible.size:
+        visible[..., 0, :] = False  # a query that sees nothing
+    return [q, k, v, visible], params
+
+
+def attention_slope(rng: np.random.Generator, *row: Any) -> Arguments:
+    args, params = attention(rng, *row)
+    out, lse = COMPOSITES["attention"].formula(*args, **params)
+    ct = rng.normal(size=out.shape)
+    return [ct, (ct * out).sum(axis=-1), lse, *args], params
+
+
 def softmax(rng: np.random.Generator, shape: tuple[int, ...], axis: tuple[int, ...]) -> Arguments:
     return [3 * rng.normal(size=shape)], {"axis": axis}
 
@@ -84,7 +115,22 @@ ENTROPY = [
     ((4,), -1, 0.0),
 ]
 STANDARD = [*[(shape, 1) for shape in SHAPES], ((2, 5, 7), 2), ((3, 4), 2), ((5,), 1)]
+ATTENTION = [
+    (shape, depths, causal, mask)
+    for shape, depths in [
+        ((1, 1), (1, 1)),
+        ((5, 7), (3, 2)),
+        ((2, 33, 40), (16, 16)),
+        ((2, 3, 70, 65), (33, 64)),
+        ((3, 0, 4), (2, 2)),
+        ((0, 3, 4), (2, 2)),
+    ]
+    for causal in (False, True)
+    for mask in ("", "full", "shared", "keys", "queries")
+] + [((1, 20, 150), (128, 100), True, "")]
 TABLE: dict[str, tuple[Callable[..., Arguments], list[Any]]] = {
+    "attention": (attention, ATTENTION),
+    "attention_slope": (attention_slope, ATTENTION),
     "cross_entropy": (cross_entropy, ENTROPY),
     "cross_entropy_slope": (cross_entropy_slope, ENTROPY),
     "log_softmax": (softmax, SOFTMAX),
@@ -151,14 +197,22 @@ def results(y: Any) -> tuple[Any, ...]:
     return y if isinstance(y, tuple) else (y,)
 
 
+def narrowed(x: np.ndarray, dtype: str) -> np.ndarray:
+    """``x`` in ``dtype``, if it is of numbers, of which the lowest becomes the lowest."""
+    if x.dtype != np.float64:
+        return x
+    return np.where(x == np.finfo(float).min, np.finfo(dtype).min, x).astype(dtype)
+
+
+def widened(x: np.ndarray, dtype: str) -> np.ndarray:
+    return np.where(x == np.finfo(dtype).min, np.finfo(float).min, x) if x.dtype == dtype else x
+
+
 def check(backend: Any, name: str, args: list[Any], params: Any, dtype: str, layout: str) -> None:
-    args = [
-        np.asarray(a, dtype if a.dtype.kind == "f" else None) if hasattr(a, "dtype") else a
-        for a in args
-    ]
+    args = [narrowed(np.asarray(a), dtype) for a in args]
     if layout == "broadcast":  # of the first alone: the others were made from one another
         args[0] = broadcast(args[0])
-    wide = [a.astype(float) if getattr(a, "dtype", None) == dtype else a for a in args]
+    wide = [widened(a, dtype) for a in args]
     with np.errstate(all="ignore"):
         expected = results(COMPOSITES[name].formula(*wide, **params))
     with warnings.catch_warnings():
@@ -173,7 +227,7 @@ def check(backend: Any, name: str, args: list[Any], params: Any, dtype: str, lay
         assert a.shape == b.shape
         assert a.dtype == dtype
         tolerance = TOLERANCE[dtype]
-        np.testing.assert_allclose(a.astype(float), b, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(widened(a, dtype), b, rtol=tolerance, atol=tolerance)
 
 
 def kernels() -> list[Any]:

@@ -1,7 +1,7 @@
 """A compiled function, and the compiled derivatives of it, are the function and its derivatives."""
 
 import gpubp
-from cases import CASES
+from gpubp.testing.cases import CASES
 from on_cases import (
     NUMPY,
     arguments,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gpubp
-from cases import CASES
 from gpubp.testing import check_grads
+from gpubp.testing.cases import CASES
 from on_cases import (
     NUMPY,
     arguments,

@@ -1,22 +1,20 @@
 """Every function that the library registers has a row, and every primitive is reached by one."""
 
 import gpubp
-from cases import CASES, ROWS
 from gpubp.core.namespace import CREATION, FUNCTIONS
 from gpubp.core.primitive import PRIMITIVES, Primitive
 from gpubp.rules.families import Creation
+from gpubp.testing.cases import CASES, ROWS
 from on_cases import NUMPY, arguments, cotangents, function, tangents
 
 # What has no row: it takes no array to differentiate, or is a layer's; its own tests.
 ELSEWHERE = {
     "__array_namespace_info__": "tests/core/test_namespace.py",
-    "fold": "tests/nn/test_windows.py",
     "from_dlpack": "tests/core/test_namespace.py",
     "number_as_array": "tests/compiler/test_numbers.py",
     "random_bits": "tests/random/test_philox.py",
     "stop_gradient": "tests/transforms/test_custom.py",
     "to_device": "tests/core/test_to_device.py",
-    "unfold": "tests/nn/test_windows.py",
 }
 # Arithmetic of Python numbers in a recorded program: tests/compiler/test_numbers.py.
 ON_NUMBERS = {name for name in PRIMITIVES if name.startswith("number.")}
@@ -25,7 +23,7 @@ ON_NUMBERS = {name for name in PRIMITIVES if name.startswith("number.")}
 def test_every_function_has_a_row():
     rows = {row.name for row in ROWS}
     missing = {*FUNCTIONS, *CREATION} - rows - set(ELSEWHERE)
-    assert not missing, f"no row in tests/cases for {sorted(missing)}"
+    assert not missing, f"no row in gpubp/testing/cases for {sorted(missing)}"
 
 
 def test_every_primitive_is_reached_by_a_row(monkeypatch):
@@ -50,7 +48,7 @@ def test_every_primitive_is_reached_by_a_row(monkeypatch):
             f, cts = function(case), cotangents(case, NUMPY, dtype)
             gpubp.jvp(lambda *a, f=f, cts=cts: gpubp.vjp(f, *a)[1](cts), xs, ts)
     missing = set(PRIMITIVES) - reached - set(ELSEWHERE) - ON_NUMBERS
-    assert not missing, f"no case in tests/cases reaches {sorted(missing)}"
+    assert not missing, f"no case in gpubp/testing/cases reaches {sorted(missing)}"
 
 
 def test_every_row_has_cases_with_names_of_their_own():

@@ -4,8 +4,8 @@ import array_api_compat
 import pytest
 
 import libraries
-from cases import CASES
 from gpubp.core import tree
+from gpubp.testing.cases import CASES
 from on_cases import arguments, first_order, samples_on_libraries
 
 DEFAULT_DEVICE = {"strict-device1": "strict"}  # where a creation function without device= is right

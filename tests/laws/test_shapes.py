@@ -2,9 +2,9 @@
 
 import warnings
 
-from cases import CASES
 from gpubp.core.array import Array
 from gpubp.core.trace import EVALUATION
+from gpubp.testing.cases import CASES
 from gpubp.transforms.calls import Capture, abstract
 from on_cases import NUMPY, arguments, first_order, function, samples
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 import gpubp
-from cases import CASES
 from gpubp.core import tree
+from gpubp.testing.cases import CASES
 from on_cases import (
     NUMPY,
     arguments,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import gpubp
-from cases import CASES
 from gpubp.core import tree
+from gpubp.testing.cases import CASES
 from on_cases import (
     NUMPY,
     assert_close,

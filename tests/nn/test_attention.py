@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 import gpubp
 from gpubp import errors, nn, random
+from gpubp.nn import attention
+from gpubp.rules.fused import attention as fused
+from gpubp_numpy.kernels import attention as numpy_kernel
 from libraries import Library
 
 generator = np.random.default_rng(0)
@@ -51,6 +57,71 @@ def test_against_torchs_layer() -> None:
     )
     found = LAYER(queries, source, mask=mask)
     np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.fixture
+def blockwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short sequences treated as long ones, in several blocks."""
+    monkeypatch.setattr(attention, "LONG", 1)
+    monkeypatch.setattr(fused, "BLOCK", 40)
+    monkeypatch.setattr(numpy_kernel, "BLOCK", 40)
+
+
+@pytest.mark.usefixtures("blockwise")
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("mask", [None, MASK, MASK[0, :1], MASK[0, 0]], ids=str)
+def test_blockwise_is_the_same(mask: Any, causal: bool, library: Library) -> None:
+    """Value and gradient against PyTorch's function, which takes the mask as a number."""
+    visible = np.tril(np.ones((5, 6), bool)) if causal else np.ones((5, 6), bool)
+    visible = visible if mask is None else visible & mask
+    seen = visible.any(axis=-1, keepdims=True)  # PyTorch has NaN for a query that sees nothing
+    bias = np.where(visible | ~seen, 0.0, -np.inf)
+    theirs = [torch.tensor(x, requires_grad=True) for x in (Q, K, V)]
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        *theirs, attn_mask=torch.tensor(bias)
+    )
+    weights = np.random.default_rng(1).normal(size=expected.shape)
+    (expected * torch.tensor(weights)).sum().backward()
+
+    mask = None if mask is None else library.asarray(np.asarray(mask))
+    out, pullback = gpubp.vjp(
+        lambda *a: nn.dot_product_attention(*a, mask=mask, causal=causal),
+        *map(library.asarray, (Q, K, V)),
+    )
+    np.testing.assert_allclose(library.to_numpy(out), expected.detach().numpy(), rtol=1e-12)
+    found = [library.to_numpy(g) for g in pullback(library.asarray(weights))]
+    if not seen.all():  # their scores are constant: PyTorch, given zeros, does not know that
+        np.testing.assert_allclose(found[2], theirs[2].grad.numpy(), rtol=1e-11, atol=1e-14)
+        return
+    for g, x in zip(found, theirs, strict=True):
+        np.testing.assert_allclose(g, x.grad.numpy(), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.usefixtures("blockwise")
+def test_blockwise_under_vmap_and_with_shared_keys() -> None:
+    masks = np.stack([MASK[0], MASK[1], MASK[2]])
+
+    def f(q: Any, mask: Any) -> Any:
+        return nn.dot_product_attention(q, K[0], V[0], mask=mask)
+
+    found = gpubp.vmap(f)(Q, masks)
+    expected = np.stack([f(q, mask) for q, mask in zip(Q, masks, strict=True)])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    slopes = gpubp.grad(lambda k: nn.dot_product_attention(Q, k, V[0]).sum())(K[0])
+    each = [gpubp.grad(lambda k, q=q: nn.dot_product_attention(q, k, V[0]).sum())(K[0]) for q in Q]
+    np.testing.assert_allclose(slopes, sum(each), rtol=1e-11, atol=1e-14)
+
+
+def test_the_scores_are_never_held_all_at_once() -> None:
+    length = 2048
+    x = np.ones((length, 4), dtype=np.float32)
+    gradient = gpubp.grad(lambda x: nn.dot_product_attention(x, x, x).sum())
+    gradient(x)
+    tracemalloc.start()
+    gradient(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < length * length * 4 / 2
 
 
 def test_a_query_that_sees_nothing_stays_finite() -> None:

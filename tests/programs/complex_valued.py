@@ -2,7 +2,7 @@
 
 import functools
 
-from cases.draw import integers, nonzero, positive, reals, unit
+from gpubp.testing.cases.draw import integers, nonzero, positive, reals, unit
 from programs.program import Collection
 
 programs = Collection()

@@ -1,6 +1,6 @@
 """Probability: densities, likelihoods, physics in closed form."""
 
-from cases.draw import bools, integers, nonzero, positive, reals, unit
+from gpubp.testing.cases.draw import bools, integers, nonzero, positive, reals, unit
 from programs.program import Collection
 
 programs = Collection()

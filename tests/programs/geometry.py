@@ -1,6 +1,6 @@
 """Distances, contractions, broadcasting."""
 
-from cases.draw import nonzero, positive, reals, unit
+from gpubp.testing.cases.draw import nonzero, positive, reals, unit
 from programs.program import Collection
 
 programs = Collection()

@@ -1,6 +1,6 @@
 """Python loops: iterations, differential equations, recurrences, branches."""
 
-from cases.draw import distinct, positive, reals, uniform, unit
+from gpubp.testing.cases.draw import distinct, positive, reals, uniform, unit
 from programs.program import Collection
 
 programs = Collection()

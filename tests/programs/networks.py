@@ -1,6 +1,6 @@
 """What neural networks are made of, spelled out."""
 
-from cases.draw import bools, distinct, integers, positive, reals
+from gpubp.testing.cases.draw import bools, distinct, integers, positive, reals
 from programs.program import Collection
 
 programs = Collection()

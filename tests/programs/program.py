@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cases.draw import Draw
+from gpubp.testing.cases.draw import Draw
 
 
 @dataclass(frozen=True)

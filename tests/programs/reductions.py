@@ -1,6 +1,6 @@
 """Means, norms and normalisations."""
 
-from cases.draw import bools, distinct, nonzero, positive, reals
+from gpubp.testing.cases.draw import bools, distinct, nonzero, positive, reals
 from programs.program import Collection
 
 programs = Collection()

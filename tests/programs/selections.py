@@ -1,6 +1,6 @@
 """Sorting, searching, choosing, masking."""
 
-from cases.draw import distinct, fixed, integers, reals, uniform
+from gpubp.testing.cases.draw import distinct, fixed, integers, reals, uniform
 from programs.program import Collection
 
 programs = Collection()

@@ -1,6 +1,6 @@
 """Running sums, moving windows, time series."""
 
-from cases.draw import distinct, nonzero, positive, reals, unit
+from gpubp.testing.cases.draw import distinct, nonzero, positive, reals, unit
 from programs.program import Collection
 
 programs = Collection()

@@ -1,6 +1,6 @@
 """Gathering, scattering and assignment."""
 
-from cases.draw import distinct, fixed, integers, reals
+from gpubp.testing.cases.draw import distinct, fixed, integers, reals
 from programs.program import Collection
 
 programs = Collection()

@@ -41,6 +41,7 @@ TABLE = [
     ("zeroth power at 0", lambda xp, x: x**0, [0.0, 2.0], [0.0, 0.0]),
     ("first power at 0", lambda xp, x: x**1, [0.0, 2.0], [1.0, 1.0]),
     ("array exponent 0 at 0", lambda xp, x: x ** xp.zeros_like(x), [0.0, 2.0], [0.0, 0.0]),
+    ("zero to a negative power", lambda xp, x: xp.zeros_like(x) ** x, [-1.0, 2.0], [-inf, 0.0]),
     ("zero to a power", lambda xp, x: xp.zeros_like(x) ** x, [1.0, 2.0], [0.0, 0.0]),
     ("prod with a zero", lambda xp, x: xp.prod(x), [2.0, 0.0, 3.0], [0.0, 6.0, 0.0]),
     ("prod with two zeros", lambda xp, x: xp.prod(x), [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]),

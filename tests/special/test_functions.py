@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.special
 
 import gpubp
-from cases.special import of
 from gpubp import errors, special
 from gpubp.core.primitive import PRIMITIVES
+from gpubp.testing.cases.special import of
 from libraries import Library
 
 X = np.concatenate([np.linspace(-9, 9, 721), [-800.0, -40.0, -1e-300, 1e-300, 40.0, 800.0]])
@@ -42,6 +44,19 @@ def test_logsumexp(axis: int, keepdims: bool, library: Library) -> None:
     found = special.logsumexp(library.asarray(x), axis, keepdims=keepdims)
     expected = scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
     np.testing.assert_allclose(library.to_numpy(found), expected, rtol=1e-15)
+
+
+def test_logsumexp_of_complex_numbers_has_an_angle_up_to_pi(library: Library) -> None:
+    x = np.asarray([[0.3 - 9.0j, 2.0 + 4.0j], [1.0 + 7.0j, 0.5 - 2.0j]])
+    found = library.to_numpy(special.logsumexp(library.asarray(x), 1))
+    np.testing.assert_allclose(found, scipy.special.logsumexp(x, axis=1), rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_sums_of_nothing(library: Library) -> None:
+    x = library.asarray(np.ones((2, 0)))
+    np.testing.assert_array_equal(library.to_numpy(special.logsumexp(x, 1)), [-np.inf, -np.inf])
+    assert special.softmax(x, 1).shape == special.log_softmax(x, 1).shape == (2, 0)
 
 
 def derivatives(f, x: float, order: int) -> list[float]:
@@ -171,8 +186,12 @@ def test_infinite_slopes_behind_where_are_silent(name, edges) -> None:
 
 
 def test_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain code where there is some, otherwise what to install."""
+    """NumPy's own or plain code where there is some, otherwise what to install."""
     backend = gpubp.get_backend("numpy")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "scipy.special", None)
+        assert backend.special("sinc") is np.sinc
+        assert backend.special("erf") is None
     monkeypatch.setattr(type(backend), "special", lambda self, name: None)
     x = np.linspace(-3, 3, 7)
     run = PRIMITIVES["special.erf"].lower(backend)

@@ -1,6 +1,7 @@
 """The same run on every backend that training is for, and each one's checkpoint good for all."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,18 @@ def test_the_same_numbers_as_numpy(blobs, train, gpubp, backend):
     assert (status, err) == (0, "")
     status, out, err = gpubp("predict", "run", "blobs.npz", "--backend", backend)
     assert (status, err) == (0, "")
+
+
+def test_a_device_that_is_not_current(blobs, train, gpubp):
+    try:
+        cupy = libraries.get("cupy").xp
+    except ImportError as error:
+        pytest.skip(f"cupy: {error}")
+    if cupy.cuda.runtime.getDeviceCount() < 2:
+        pytest.skip("one device")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The device where the array resides")
+        out = train("--out", "run", "--backend", "cupy:1", "--epochs", "2", "--dropout", "0.2")
+        assert "device    cupy on 1" in out
+        assert gpubp("predict", "run", "blobs.npz", "--backend", "cupy:1")[0] == 0
+    assert cupy.cuda.runtime.getDevice() == 0

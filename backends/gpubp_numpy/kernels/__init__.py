@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gpubp_numpy.kernels import (
+    attention,
+    convolution,
     indexing,
     partials,
     random,
@@ -15,7 +17,9 @@ from gpubp_numpy.kernels import (
 )
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **attention.KERNELS,
     **standard.KERNELS,
+    **convolution.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,

@@ -6,10 +6,12 @@ from typing import Any
 
 from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import PRIMITIVES
-from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import Shape, normalize_axes
-from gpubp.rules.elementwise import equal, exp, isfinite, log, multiply_no_nan, where
+from gpubp.rules.data_types import astype
+from gpubp.rules.elementwise import equal, exp, isfinite, log, multiply_no_nan, real, where
 from gpubp.rules.fused.composite import Composite
+from gpubp.rules.manipulation import expand_dims, squeeze
+from gpubp.rules.statistical import largest, sum
 
 
 def from_the_end(axis: Any, ndim: int, name: str) -> Shape:
@@ -18,21 +20,22 @@ def from_the_end(axis: Any, ndim: int, name: str) -> Shape:
 
 
 def largest_finite(x: Any, axis: Any) -> Any:
-    """The maximum along ``axis``, kept as a length-1 axis; 0 where it is infinite.
+    """The largest real part along ``axis``, kept as a length-1 axis; 0 where it is infinite.
 
-    A constant to every derivative: the shift that it is used for cancels.
+    A constant to every derivative: the shift that it is used for cancels. Of nothing it is 0 too.
 
     >>> import numpy as np
     >>> largest_finite(np.asarray([[1.0, 3.0], [-np.inf, -np.inf]]), -1)
     array([[3.],
            [0.]])
     """
-    top = FUNCTIONS["max"](PRIMITIVES["stop_gradient"](x), axis=axis, keepdims=True)
+    axes = normalize_axes(axis, len(x.shape), "max")
+    top = largest(real(PRIMITIVES["stop_gradient"](x)), axes, True)
     return where(isfinite(top), top, 0.0)
 
 
 def _sum(x: Any, axis: Any) -> Any:
-    return FUNCTIONS["sum"](x, axis=axis, keepdims=True)
+    return sum(x, axis=axis, keepdims=True)
 
 
 def _softmax(x: Any, *, axis: Shape) -> Any:
@@ -93,7 +96,7 @@ def _is_class(x: Any, target: Any, axis: int) -> Any:
     classes = xp.arange(n, dtype=xp.int64, device=namespace.device)
     if axis != -1:
         classes = xp.reshape(classes, (n, *(1,) * (-axis - 1)))
-    target = FUNCTIONS["expand_dims"](FUNCTIONS["astype"](target, xp.int64), axis=axis)
+    target = expand_dims(astype(target, xp.int64), axis=axis)
     return equal(classes, where(target < 0, target + n, target))
 
 
@@ -103,7 +106,7 @@ def _cross_entropy(x: Any, target: Any, *, axis: int, smoothing: float) -> Any:
     chosen = _sum(where(_is_class(x, target, axis), shifted, 0.0), axis)
     if smoothing:
         chosen = (1 - smoothing) * chosen + (smoothing / x.shape[axis]) * _sum(shifted, axis)
-    return FUNCTIONS["squeeze"](log(_sum(exp(shifted), axis)) - chosen, axis=axis)
+    return squeeze(log(_sum(exp(shifted), axis)) - chosen, axis=axis)
 
 
 def _cross_entropy_slope(
@@ -114,7 +117,7 @@ def _cross_entropy_slope(
     slope = where(_is_class(x, target, axis), p - (1 - smoothing), p)
     if smoothing:
         slope = slope - smoothing / x.shape[axis]
-    return multiply_no_nan(FUNCTIONS["expand_dims"](ct, axis=axis), slope)
+    return multiply_no_nan(expand_dims(ct, axis=axis), slope)
 
 
 cross_entropy_slope = Composite("cross_entropy_slope", _cross_entropy_slope)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpubp.core.primitive import Needed, Tangents
-from gpubp.core.registry import FUNCTIONS
 from gpubp.rules.elementwise import multiply_no_nan, sqrt
 from gpubp.rules.families import shape_only
 from gpubp.rules.fused.composite import Composite
+from gpubp.rules.statistical import sum
 
 
 def _mean(x: Any, last: int) -> Any:
     axes = tuple(range(-last, 0))
-    total = FUNCTIONS["sum"](x, axis=axes, keepdims=True)
+    total = sum(x, axis=axes, keepdims=True)
     return total / math.prod(x.shape[-last:])
 
 

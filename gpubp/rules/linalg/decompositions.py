@@ -22,7 +22,6 @@ from gpubp.rules.linalg.families import (
     OfMatrices,
     adjoint,
     hermitian,
-    largest,
     require_matrices,
 )
 from gpubp.rules.linalg.inverses import default_rtol, solve
@@ -30,7 +29,7 @@ from gpubp.rules.linalg.products import diagonal
 from gpubp.rules.linear_algebra import transpose
 from gpubp.rules.manipulation import concat_p
 from gpubp.rules.searching import count_nonzero
-from gpubp.rules.statistical import sum
+from gpubp.rules.statistical import largest, sum
 
 linalg = extension("linalg")
 

@@ -11,11 +11,10 @@ from gpubp.core.array import Array
 from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS
-from gpubp.core.shapes import Shape, size_of
+from gpubp.core.shapes import Shape
 from gpubp.core.trace import alike
-from gpubp.rules.families import full_like, result_dtype
+from gpubp.rules.families import result_dtype
 from gpubp.rules.linear_algebra import transpose
-from gpubp.rules.statistical import max_p, reduced_shape
 
 
 class OfMatrices(Primitive):
@@ -94,10 +93,3 @@ def require_matrices(x: Any, name: str, square: bool = False) -> None:
         raise errors.ShapeError(
             f"linalg.{name}: x must hold {kind} on its last two axes, given shape {shape}"
         )
-
-
-def largest(x: Any, axes: Shape, keepdims: bool) -> Any:
-    """The maximum of numbers that are not negative; 0 where there are none."""
-    if not size_of(tuple(x.shape[a] for a in axes)):
-        return full_like(x, 0, reduced_shape(x, axes, keepdims))
-    return max_p(x, axis=axes, keepdims=keepdims)

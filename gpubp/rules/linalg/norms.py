@@ -15,9 +15,9 @@ from gpubp.core.shapes import Shape, normalize_axes
 from gpubp.rules.elementwise import abs, conj, equal, isinf, multiply, norm_root, pow, real, where
 from gpubp.rules.families import full_like
 from gpubp.rules.linalg.decompositions import svdvals
-from gpubp.rules.linalg.families import largest, require_matrices
+from gpubp.rules.linalg.families import require_matrices
 from gpubp.rules.manipulation import expand_dims
-from gpubp.rules.statistical import Axis, min_p, sum_p
+from gpubp.rules.statistical import Axis, largest, min_p, sum_p
 
 linalg = extension("linalg")
 

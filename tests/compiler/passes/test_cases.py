@@ -3,8 +3,8 @@
 import pytest
 
 import gpubp
-from cases import CASES
 from compiler.passes.check import checked, recorded
+from gpubp.testing.cases import CASES
 from on_cases import NUMPY, arguments, cotangents, function, has_inexact, tangents
 
 # Those whose shapes don't depend on values, on real numbers: kernels have no others.

@@ -7,6 +7,10 @@ formula for dtypes that it has not been compiled for.
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels.fused import softmax, standardize
+from gpubp_cupy.kernels.fused import attention, softmax, standardize
 
-KERNELS: dict[str, Callable[..., Any]] = {**softmax.KERNELS, **standardize.KERNELS}
+KERNELS: dict[str, Callable[..., Any]] = {
+    **attention.KERNELS,
+    **softmax.KERNELS,
+    **standardize.KERNELS,
+}
