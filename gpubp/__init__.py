@@ -24,6 +24,7 @@ floating-point arrays and numbers alone.
     gpubp.losses    losses                                 gpubp.train    what the command trained
     gpubp.optim     optimisers                             gpubp.testing  checks of derivatives
     gpubp.special   erf, logsumexp, ...                    gpubp.inspect  a function taken apart
+    gpubp.per_example  gradients, norms, clipped sums for each example of a batch
     gpubp.typing    names for annotations                  gpubp.errors   every error raised
 
 ``get_backend``, ``use_backend`` and ``available_backends`` choose the array library where nothing
@@ -62,6 +63,7 @@ sys.modules[f"{__name__}.tree"] = tree  # so that one can import from it by that
 
 if TYPE_CHECKING:
     from gpubp import data, inspect, losses, nn, optim, random, testing, train
+    from gpubp.batching import per_example
 
 __version__ = "0.1.0"
 
@@ -89,6 +91,7 @@ __all__ = [
     "losses",
     "nn",
     "optim",
+    "per_example",
     "plan",
     "random",
     "rules",
@@ -106,10 +109,13 @@ __all__ = [
 ]
 
 
+_AT = {"per_example": "gpubp.batching.per_example"}
+
+
 def __getattr__(name: str) -> Any:
     # Of the names above only submodules are missing: those imported when they are first used.
     if name in __all__:
-        return importlib.import_module(f"gpubp.{name}")
+        return importlib.import_module(_AT.get(name, f"gpubp.{name}"))
     raise AttributeError(f"module 'gpubp' has no attribute {name!r}")
 
 

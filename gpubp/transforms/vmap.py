@@ -98,7 +98,7 @@ def vmap(
         leaves, treedef = tree.flatten(args)
         leaves = [payload(x) for x in leaves]
         axes = _axes(in_axes, args, f)
-        size = _batch_size(f, args, leaves, axes)
+        size = batch_size(f, args, leaves, axes)
         axes = [
             None if a is None else normalize_axis(a, len(x.shape), "vmap: in_axes")
             for a, x in zip(axes, leaves, strict=True)
@@ -131,7 +131,8 @@ def _axes(in_axes: Any, args: Sequence[Any], f: Any) -> list[int | None]:
         ) from None
 
 
-def _batch_size(f: Any, args: Any, leaves: Sequence[Any], axes: Sequence[int | None]) -> int:
+def batch_size(f: Any, args: Any, leaves: Sequence[Any], axes: Sequence[int | None]) -> int:
+    """The length of the mapped axes, which must be one."""
     sizes = {}
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None:
