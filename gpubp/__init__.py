@@ -25,6 +25,7 @@ floating-point arrays and numbers alone.
     gpubp.optim     optimisers                             gpubp.testing  checks of derivatives
     gpubp.special   erf, logsumexp, ...                    gpubp.inspect  a function taken apart
     gpubp.per_example  gradients, norms, clipped sums for each example of a batch
+    gpubp.batching  results of a batch in chunks that fit the memory
     gpubp.typing    names for annotations                  gpubp.errors   every error raised
 
 ``get_backend``, ``use_backend`` and ``available_backends`` choose the array library where nothing
@@ -62,7 +63,7 @@ from gpubp.transforms.vmap import vmap
 sys.modules[f"{__name__}.tree"] = tree  # so that one can import from it by that name
 
 if TYPE_CHECKING:
-    from gpubp import data, inspect, losses, nn, optim, random, testing, train
+    from gpubp import batching, data, inspect, losses, nn, optim, random, testing, train
     from gpubp.batching import per_example
 
 __version__ = "0.1.0"
@@ -71,6 +72,7 @@ __all__ = [
     "Array",
     "array_namespace",
     "available_backends",
+    "batching",
     "checkpoint",
     "compile",
     "custom_jvp",

@@ -10,7 +10,7 @@ from gpubp.core import tree
 from gpubp.core.array import Array
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
-from gpubp.core.shapes import size_of
+from gpubp.core.shapes import shape_of, size_of
 from gpubp.transforms.arguments import (
     argument_numbers,
     export,
@@ -22,7 +22,7 @@ from gpubp.transforms.arguments import (
 from gpubp.transforms.grad import grad
 from gpubp.transforms.jvp import jvp, zeros_like
 from gpubp.transforms.recording import Recording, record
-from gpubp.transforms.tape import pull, push
+from gpubp.transforms.tape import Node, pull, push
 from gpubp.transforms.vmap import vmap
 
 
@@ -34,6 +34,7 @@ def jacobian(
     layout: str = "numerator",
     *,
     sparsity: Any = None,
+    out: str = "device",
 ) -> Callable[..., Any]:
     """Function returning the Jacobian of ``f``: every partial of every result.
 
@@ -42,7 +43,7 @@ def jacobian(
         argnums: which positional arguments to differentiate with respect to.
         mode: ``"fwd"`` (a column at a time: cheap for few inputs), ``"rev"`` (a row at a time:
             cheap for few results), or ``"auto"``, which counts both.
-        chunk_size: basis vectors at a time, as in :func:`~gpubp.vmap`.
+        chunk_size: basis vectors at a time, as in :func:`~gpubp.vmap`; ``"auto"``: as many as fit.
         layout: ``"numerator"`` gives each block shape ``out.shape + in.shape``;
             ``"denominator"`` gives ``in.shape + out.shape``.
         sparsity: for one array argument and one array result, the pattern of what can differ from
@@ -51,6 +52,8 @@ def jacobian(
             share a JVP, or rows that share no column a VJP; ``"auto"`` takes what needs fewer.
             Entries that the pattern leaves out are not looked for: most show by a value where
             none may be, and ``gpubp.testing.check_sparsity`` finds them all.
+        out: ``"host"`` keeps what chunks give on the host, as its arrays, so that the Jacobian may
+            be larger than the device.
 
     Returns:
         A function of the same arguments: for each leaf of the result, the tree of the arguments
@@ -104,7 +107,9 @@ def jacobian(
         columns = sum(size_of(x.shape) for x in inputs)
         rows = sum(size_of(y.shape) for y in outputs)
         forward = mode == "fwd" or (mode == "auto" and columns < rows)
-        blocks = (_by_columns if forward else _by_rows)(recording, inputs, chunk_size)
+        along = inputs if forward else outputs
+        mapped = _mapped(recording, inputs, forward, along, chunk_size, out)
+        blocks = (_by_columns if forward else _by_rows)(mapped, inputs, outputs)
         chosen = tuple(args[n] for n in numbers)
         in_tree = tree.structure(chosen[0] if isinstance(argnums, int) else chosen)
 
@@ -128,12 +133,56 @@ def jacobian(
     return transformed
 
 
-def _by_columns(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> list[list[Any]]:
+def _mapped(
+    recording: Recording,
+    inputs: Sequence[Any],
+    forward: bool,
+    along: Sequence[Any],
+    chunk_size: Any,
+    out: str,
+) -> list[Any]:
+    """What the tape makes of every basis vector of the space of the arrays ``along``."""
+    through = _pushed if forward else _pulled
+    total = sum(size_of(x.shape) for x in along)
+    if out == "device" and (
+        chunk_size is None or (chunk_size == "auto" and _is_small(recording, total))
+    ):
+        return through(recording, inputs, _basis(along), None)
+
+    from gpubp.batching.chunked import Chunked  # with the compiler, which few Jacobians need
+
+    def part(leaves: Sequence[Any]) -> list[Any]:
+        return through(recording, inputs, _unit_vectors(plain(leaves[0]), along), None)
+
+    namespace = namespace_of(along[0])
+    xp = namespace.backend.xp
+    numbers = xp.arange(total, dtype=xp.int64, device=namespace.device)
+    found = Chunked("jacobian", chunk_size, out).joined(part, [numbers], [0], total, 0, None)
+    return [plain(x) for x in found]
+
+
+# Elements of all that passes along the tape for all basis vectors: below this, asking how much
+# memory there is, and recording what will be done, takes longer than doing it.
+_SMALL = 1 << 22
+
+
+def _is_small(recording: Recording, total: int) -> bool:
+    elements = 0
+    for node in recording.nodes:
+        if type(node) is Node and not node.primitive.multiple_results:
+            elements += size_of(node.y.shape) + sum(size_of(shape_of(a)) for a in node.args)
+        elif type(node) is Node:
+            return False
+    return elements * total <= _SMALL
+
+
+def _by_columns(
+    mapped: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]
+) -> list[list[Any]]:
     """Blocks ``[result][input]`` from the tangents of basis vectors."""
     sizes = [size_of(x.shape) for x in inputs]
-    mapped = _pushed(recording, _basis(inputs), chunk_size)
     blocks = []
-    for y, stacked in zip(recording.outputs, mapped, strict=True):
+    for y, stacked in zip(outputs, mapped, strict=True):
         k = len(y.shape)
         moved = FUNCTIONS["moveaxis"](stacked, 0, -1)
         blocks.append(
@@ -145,11 +194,11 @@ def _by_columns(recording: Recording, inputs: Sequence[Any], chunk_size: Any) ->
     return blocks
 
 
-def _by_rows(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> list[list[Any]]:
+def _by_rows(
+    mapped: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]
+) -> list[list[Any]]:
     """Blocks ``[result][input]`` from the cotangents of basis vectors."""
-    outputs = recording.outputs
     sizes = [size_of(y.shape) for y in outputs]
-    mapped = _pulled(recording, inputs, _basis(outputs), chunk_size)
     parts = [_split(g, sizes, 0) for g in mapped]
     return [
         [
@@ -160,7 +209,9 @@ def _by_rows(recording: Recording, inputs: Sequence[Any], chunk_size: Any) -> li
     ]
 
 
-def _pushed(recording: Recording, tangents: Sequence[Any], chunk_size: Any) -> list[Any]:
+def _pushed(
+    recording: Recording, inputs: Sequence[Any], tangents: Sequence[Any], chunk_size: Any
+) -> list[Any]:
     """Tangents of the results, for a batch of tangents of the inputs."""
 
     def forward(*ts: Any) -> list[Any]:
@@ -215,11 +266,7 @@ def _compressed(
     passes = xp.arange(compression.count, device=device)
     members = xp.astype(passes[:, None] == colours[None, :], along.dtype)
     seeds = [FUNCTIONS["reshape"](members, (compression.count, *along.shape))]
-    (found,) = (
-        _pushed(recording, seeds, chunk_size)
-        if forward
-        else _pulled(recording, inputs, seeds, chunk_size)
-    )
+    (found,) = (_pushed if forward else _pulled)(recording, inputs, seeds, chunk_size)
     found = FUNCTIONS["reshape"](found, (compression.count, size_of(across.shape)))
     return compression.expand(namespace.backend.to_numpy(found))
 
@@ -235,6 +282,21 @@ def _basis(arrays: Sequence[Any]) -> list[Any]:
             total, size, k=-start, dtype=x.dtype, device=namespace.device
         )
         basis.append(FUNCTIONS["reshape"](eye, (total, *x.shape)))
+        start += size
+    return basis
+
+
+def _unit_vectors(numbers: Any, arrays: Sequence[Any]) -> list[Any]:
+    """The basis vectors of these numbers only: what :func:`_basis` has all of."""
+    basis, start = [], 0
+    namespace = namespace_of(numbers)
+    xp, device = namespace.backend.xp, namespace.device
+    columns = FUNCTIONS["reshape"](numbers, (-1, 1))
+    for x in arrays:
+        size = size_of(x.shape)
+        positions = xp.arange(start, start + size, dtype=xp.int64, device=device)
+        ones = FUNCTIONS["astype"](FUNCTIONS["equal"](columns, positions), x.dtype)
+        basis.append(FUNCTIONS["reshape"](ones, (-1, *x.shape)))
         start += size
     return basis
 
@@ -255,6 +317,8 @@ def jacfwd(
     argnums: int | Sequence[int] = 0,
     chunk_size: int | str | None = "auto",
     layout: str = "numerator",
+    *,
+    out: str = "device",
 ) -> Callable[..., Any]:
     """:func:`jacobian` in forward mode: a column of the Jacobian at a time.
 
@@ -263,7 +327,7 @@ def jacfwd(
         >>> jacfwd(lambda t: np.stack([t**2, t**3]))(np.asarray(2.0))
         array([ 4., 12.])
     """
-    return jacobian(f, argnums, "fwd", chunk_size, layout)
+    return jacobian(f, argnums, "fwd", chunk_size, layout, out=out)
 
 
 def jacrev(
@@ -271,6 +335,8 @@ def jacrev(
     argnums: int | Sequence[int] = 0,
     chunk_size: int | str | None = "auto",
     layout: str = "numerator",
+    *,
+    out: str = "device",
 ) -> Callable[..., Any]:
     """:func:`jacobian` in reverse mode: a row of the Jacobian at a time.
 
@@ -279,13 +345,15 @@ def jacrev(
         >>> jacrev(lambda x: np.sum(x * x, keepdims=True))(np.asarray([1.0, 2.0]))
         array([[2., 4.]])
     """
-    return jacobian(f, argnums, "rev", chunk_size, layout)
+    return jacobian(f, argnums, "rev", chunk_size, layout, out=out)
 
 
 def hessian(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     chunk_size: int | str | None = "auto",
+    *,
+    out: str = "device",
 ) -> Callable[..., Any]:
     """Function returning the Hessian of ``f``: forward over reverse.
 
@@ -295,7 +363,7 @@ def hessian(
         array([[ 6.,  0.],
                [ 0., 12.]])
     """
-    return jacfwd(jacrev(f, argnums), argnums, chunk_size)
+    return jacfwd(jacrev(f, argnums), argnums, chunk_size, out=out)
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ from gpubp.core.abstract import SCALARS
 from gpubp.core.array import Array
 from gpubp.core.namespace import is_array
 from gpubp.core.primitive import Primitive
-from gpubp.core.registry import FUNCTIONS, METHODS
+from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import normalize_axis
 from gpubp.core.trace import Trace, running
 from gpubp.transforms.arguments import (
@@ -63,6 +63,8 @@ def vmap(
     in_axes: Any = 0,
     out_axes: Any = 0,
     chunk_size: int | str | None = None,
+    *,
+    out: str = "device",
 ) -> Callable[..., Any]:
     """Function that maps ``f`` over an axis of its arguments, in one batched pass.
 
@@ -73,8 +75,11 @@ def vmap(
             these that is a prefix of the argument; or one entry for all.
         out_axes: where the mapped axis stands in the result, likewise; ``None`` for a result
             that is the same for all examples.
-        chunk_size: number of examples at a time; ``None`` for all at once. ``"auto"`` leaves the
-            choice to the library, which takes all at once.
+        chunk_size: number of examples at a time; ``None`` for all at once. With ``"auto"`` the
+            memory that the batch will take is found out before it runs: all at once if that is
+            free, else, as a compiled program, chunks that fit. With a number or ``"auto"``, a chunk
+            that runs out of memory is tried again in halves.
+        out: ``"host"`` keeps the results of chunks on the host, as its arrays.
 
     Returns:
         A function of the same positional arguments; keyword arguments are shared.
@@ -82,6 +87,7 @@ def vmap(
     Raises:
         ArgumentError: if there is nothing to map over, or lengths differ, or ``out_axes`` is
             ``None`` for a batched result.
+        OutOfDeviceMemoryError: with chunks, where one example does not fit.
 
     Examples:
         >>> import numpy as np
@@ -89,33 +95,46 @@ def vmap(
         array([3., 3.])
     """
     require_callable(f, "vmap")
-    if chunk_size not in (None, "auto") and (type(chunk_size) is not int or chunk_size < 1):
-        raise errors.ArgumentError(
-            f"vmap: chunk_size={chunk_size!r}; give a positive number of examples, None or 'auto'"
-        )
+    chunked: Any = None
+    if chunk_size is not None or out != "device":
+        from gpubp.batching.chunked import Chunked  # with the compiler, which few maps need
+
+        chunked = Chunked("vmap", chunk_size, out)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        leaves, treedef = tree.flatten(args)
-        leaves = [payload(x) for x in leaves]
-        axes = _axes(in_axes, args, f)
-        size = batch_size(f, args, leaves, axes)
-        axes = [
-            None if a is None else normalize_axis(a, len(x.shape), "vmap: in_axes")
-            for a, x in zip(axes, leaves, strict=True)
-        ]
-        function = with_keywords(f, kwargs)
-        if type(chunk_size) is not int or chunk_size >= size:
-            return _run(function, leaves, treedef, axes, size, out_axes)
-        chunks = []
-        for start in range(0, size, chunk_size):
-            stop = min(start + chunk_size, size)
-            part = [_slice(x, a, start, stop) for x, a in zip(leaves, axes, strict=True)]
-            chunks.append(_run(function, part, treedef, axes, stop - start, out_axes))
-        return _join(chunks, out_axes)
+        part, leaves, axes, size = map_leaves(with_keywords(f, kwargs), args, in_axes, out_axes)
+        if chunked is None:
+            return part(leaves)
+        key = None if kwargs else tree.structure(args)
+        return chunked.joined(part, leaves, axes, size, out_axes, key)
 
     transformed.__name__ = f"vmap({name_of(f)})"
     transformed.__doc__ = f.__doc__
     return transformed
+
+
+def map_leaves(
+    f: Callable[..., Any], args: Sequence[Any], in_axes: Any, out_axes: Any
+) -> tuple[Callable[[Sequence[Any]], Any], list[Any], list[int | None], int]:
+    """``vmap(f)`` as a function of the leaves of its arguments, whole or parts of the batch.
+
+    Returns:
+        That function, the leaves, the mapped axis in each or ``None``, and the size of the batch.
+    """
+    leaves, treedef = tree.flatten(args)
+    leaves = [payload(x) for x in leaves]
+    axes = _axes(in_axes, args, f)
+    size = batch_size(f, args, leaves, axes)
+    axes = [
+        None if a is None else normalize_axis(a, len(x.shape), "vmap: in_axes")
+        for a, x in zip(axes, leaves, strict=True)
+    ]
+
+    def part(leaves: Sequence[Any]) -> Any:
+        count = next(x.shape[a] for x, a in zip(leaves, axes, strict=True) if a is not None)
+        return _run(f, [plain(x) for x in leaves], treedef, axes, count, out_axes)
+
+    return part, leaves, axes, size
 
 
 def _axes(in_axes: Any, args: Sequence[Any], f: Any) -> list[int | None]:
@@ -205,21 +224,3 @@ def _place(y: Any, batched: bool, axis: int | None, size: int, f: Any) -> Any:
 
 def _move(x: Any, source: int, destination: int) -> Any:
     return x if source == destination else FUNCTIONS["moveaxis"](x, source, destination)
-
-
-def _slice(x: Any, axis: int | None, start: int, stop: int) -> Any:
-    if axis is None:
-        return x
-    return METHODS["getitem"](x, (slice(None),) * axis + (slice(start, stop),))
-
-
-def _join(chunks: list[Any], out_axes: Any) -> Any:
-    placed = tree.broadcast_prefix(out_axes, chunks[0])
-    columns = zip(*[[plain(x) for x in tree.leaves(c)] for c in chunks], strict=True)
-    joined = [
-        column[0]
-        if axis is None or not is_array(column[0])
-        else FUNCTIONS["concat"](column, axis=axis)
-        for column, axis in zip(columns, placed, strict=True)
-    ]
-    return tree.unflatten(tree.structure(chunks[0]), [export(x) for x in joined])

@@ -15,7 +15,7 @@ from gpubp.core.namespace import dtype_kind, is_array
 from gpubp.core.shapes import shape_of, size_of
 from gpubp.core.trace import running
 from gpubp.rules.families import full_like, materialize
-from gpubp.transforms.arguments import constant, default_array, name_of, plain, require_inexact
+from gpubp.transforms.arguments import constant, default_array, name_of, payload, require_inexact
 from gpubp.transforms.tape import Tape, pull
 from gpubp.transforms.vmap import BatchTrace, batch_size
 
@@ -36,12 +36,12 @@ def run(loss: Callable[..., Any], params: Any, batch: Sequence[Any], name: str) 
         DifferentiationError: if ``loss`` returns no real scalar, or a parameter has no derivative.
     """
     leaves, treedef = tree.flatten(params)
-    leaves = [plain(x) for x in leaves]
+    leaves = [payload(x) for x in leaves]
     leaves = [default_array(x, leaves) if type(x) in (float, complex) else x for x in leaves]
     for i, x in enumerate(leaves):
         require_inexact(x, tree.paths(params)[i], name)
     examples, example_tree = tree.flatten(tuple(batch))
-    examples = [plain(x) for x in examples]
+    examples = [payload(x) for x in examples]
     size = batch_size(loss, tuple(batch), examples, [0 if is_array(x) else None for x in examples])
     with (
         running(Tape()) as parameters,
