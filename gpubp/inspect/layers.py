@@ -17,6 +17,9 @@ from gpubp.inspect.summary import summary
 from gpubp.rules.families import Elementwise
 from gpubp.transforms.arguments import export
 
+# The primitives that multiply a layer's input with its weights.
+PRODUCTS = ("matmul", "convolution", "convolution_input")
+
 
 @dataclass
 class Layer:
@@ -54,8 +57,8 @@ def layers(model: Any, loss: Callable[..., Any], x: Any, *targets: Any) -> Layer
     """Every layer's z, a, delta, dW and db for ``C = loss(model(x), *targets)``.
 
     A layer is a product of a parameter of the model, its weights, with what is not one; its bias
-    is the parameter that is added to the product. That covers dense layers and those that unfold
-    into one, however the activation is written.
+    is the parameter that is added to the product. That covers dense layers and convolutions,
+    however the activation is written.
 
     Args:
         model: callable tree of arrays, such as a :class:`gpubp.nn.Module`.
@@ -197,7 +200,7 @@ def _products(recorded: Run, cts: Container[int], parameters: int) -> list[_Prod
 
     found = []
     for i, node in enumerate(nodes):
-        if getattr(getattr(node, "primitive", None), "name", "") != "matmul":
+        if getattr(getattr(node, "primitive", None), "name", "") not in PRODUCTS:
             continue
         factors = [None if p is None else _variable(recorded, cts, p) for p in node.parents]
         weights = [p for p in factors if p is not None and is_parameter(p)]
