@@ -23,8 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ARCHITECTURES = (70, 75, 80, 86, 89, 90, 100, 120)
-# What the type letters of a kernel's parameters stand for: T for values, all others for integers.
-INSTANCES = (("float32", "int32"), ("float64", "int64"), ("complex128", "int64"))
+# What the type letters of a kernel's parameters stand for: T for values, R for real ones, all
+# others for integers.
+INSTANCES = (
+    {"T": "float32", "R": "float32", "I": "int32"},
+    {"T": "float64", "R": "float64", "I": "int64"},
+    {"T": "complex128", "R": "float64", "I": "int64"},
+)
 
 
 class Source(NamedTuple):
@@ -79,17 +84,15 @@ def made_sources(package: Any) -> Iterator[Source]:
             # Parameters of a fixed type are numbers, such as a row's length; if all others are raw,
             # CuPy must be told how many threads there shall be.
             threads = {} if any(not (p.raw or p.dtype) for p in parameters) else {"size": 4}
-            for values, integers in INSTANCES:
+            for types in INSTANCES:
                 arguments = [
-                    p.dtype.type(1)
-                    if p.dtype
-                    else cupy.empty(4, values if p.ctype == "T" else integers)
+                    p.dtype.type(1) if p.dtype else cupy.empty(4, types.get(p.ctype, types["I"]))
                     for p in parameters
                 ]
                 try:
                     kernel(*arguments, **threads)
                 except Made as made:
-                    yield Source(f"{name} on {values}, {integers}", *made.args)
+                    yield Source(f"{name} on {types['T']}, {types['I']}", *made.args)
     finally:
         compiler._compile_module_with_cache = compile_in_cupy
 
