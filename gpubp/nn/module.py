@@ -73,7 +73,8 @@ class Module(metaclass=_ModuleType):
     _fields: ClassVar[tuple[str, ...]] = ()
     _writes_own_init: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, *, init: bool = True, **options: Any) -> None:
+        # `class B(A, init=False)` tells type checkers that B has the __init__ that A wrote.
         super().__init_subclass__(**options)
         cls._writes_own_init = cls._writes_own_init or "__init__" in vars(cls)
         # Instances compare by identity: comparing arrays gives arrays, not a truth value.
