@@ -20,20 +20,29 @@ from gpubp.nn.activations import (
     tanh,
 )
 from gpubp.nn.attention import MultiHeadAttention, dot_product_attention
-from gpubp.nn.conv2d import Conv2d
+from gpubp.nn.conv import Conv1d, Conv2d, Conv3d
+from gpubp.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from gpubp.nn.convolution import convolution, convolution_transpose
 from gpubp.nn.dropout import Dropout
 from gpubp.nn.embedding import Embedding
 from gpubp.nn.layer_norm import LayerNorm
 from gpubp.nn.linear import Linear
 from gpubp.nn.mlp import MLP
 from gpubp.nn.module import Module, count_parameters, field, replace
-from gpubp.nn.pooling import AvgPool2d, MaxPool2d
+from gpubp.nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from gpubp.nn.sequential import Flatten, Identity, Lambda, Sequential
 
 __all__ = [
     "MLP",
+    "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -41,10 +50,14 @@ __all__ = [
     "Lambda",
     "LayerNorm",
     "Linear",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
     "Module",
     "MultiHeadAttention",
     "Sequential",
+    "convolution",
+    "convolution_transpose",
     "count_parameters",
     "dot_product_attention",
     "elu",

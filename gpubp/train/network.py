@@ -27,7 +27,7 @@ def build_network(config: Config, shape: tuple[int, ...], classes: int, key: Any
             layers += [
                 nn.Conv2d(channels, out, 3, padding="same", key=next(keys), dtype=config.dtype),
                 activation,
-                nn.MaxPool2d(window, stride=window, padding="valid"),
+                nn.MaxPool2d(window),
             ]
             channels, height, width = out, max(height // 2, 1), max(width // 2, 1)
         layers.append(nn.Flatten())

@@ -238,7 +238,9 @@ ELSEWHERE = {
     "linalg.solve",  # tests/cases/linalg.py
     "random_bits",  # tests/random
     "where",  # test_numpy_selection.py
-    *("fold", "unfold"),  # tests/nn/test_windows.py
+    *("convolution", "convolution_input", "convolution_weight"),  # tests/cases/windows.py
+    *("max_windows", "pick_max_windows", "place_max_windows"),
+    *("spread_windows", "sum_windows"),
     *("expm1", "floor_divide"),  # test_numpy_standard.py
 }
 

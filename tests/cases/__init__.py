@@ -1,6 +1,6 @@
 """The rows: every function of the standard, once, with the calls that all laws try.
 
-One module per section, and one for each extension.
+One module per section, one for each extension, and one for windows, which layers slide.
 """
 
 from cases import (
@@ -17,6 +17,7 @@ from cases import (
     searching,
     special,
     statistical,
+    windows,
 )
 from cases.row import Case, Row
 
@@ -33,6 +34,7 @@ SECTIONS = (
     fft,
     fused,
     special,
+    windows,
     array_object,
 )
 ROWS: tuple[Row, ...] = tuple(row for section in SECTIONS for row in section.ROWS)

@@ -10,13 +10,11 @@ from on_cases import NUMPY, arguments, cotangents, function, tangents
 # What has no row: it takes no array to differentiate, or is a layer's; its own tests.
 ELSEWHERE = {
     "__array_namespace_info__": "tests/core/test_namespace.py",
-    "fold": "tests/nn/test_windows.py",
     "from_dlpack": "tests/core/test_namespace.py",
     "number_as_array": "tests/compiler/test_numbers.py",
     "random_bits": "tests/random/test_philox.py",
     "stop_gradient": "tests/transforms/test_custom.py",
     "to_device": "tests/core/test_to_device.py",
-    "unfold": "tests/nn/test_windows.py",
 }
 # Arithmetic of Python numbers in a recorded program: tests/compiler/test_numbers.py.
 ON_NUMBERS = {name for name in PRIMITIVES if name.startswith("number.")}

@@ -54,6 +54,7 @@ parametrize = pytest.mark.parametrize(
 def test_every_activation_has_a_row() -> None:
     functions = {name for name in nn.__all__ if inspect.isfunction(getattr(nn, name))}
     helpers = {"count_parameters", "dot_product_attention", "field", "replace"}
+    helpers |= {"convolution", "convolution_transpose"}
     assert functions - helpers == {row[0].partition("-")[0] for row in ROWS}
 
 

@@ -96,6 +96,50 @@ CASES = [
         IMAGE,
         lambda x, w, b: F.conv2d(F.pad(x, (1, 0, 0, 1)), w, b, groups=4),
     ),
+    Case(
+        "conv-many-channels",
+        lambda k: nn.Conv2d(16, 9, 3, stride=(1, 2), padding=1, key=k, dtype=D),
+        (16, 6, 5),
+        lambda x, w, b: F.conv2d(x, w, b, stride=(1, 2), padding=1),
+    ),
+    Case(
+        "conv-1d",
+        lambda k: nn.Conv1d(4, 6, 3, stride=2, key=k, dtype=D),
+        (4, 9),
+        lambda x, w, b: F.conv1d(x, w, b, stride=2),
+    ),
+    Case(
+        "conv-3d",
+        lambda k: nn.Conv3d(2, 4, (1, 2, 3), padding=(0, 1, 1), groups=2, key=k, dtype=D),
+        (2, 3, 4, 3),
+        lambda x, w, b: F.conv3d(x, w, b, padding=(0, 1, 1), groups=2),
+    ),
+    Case(
+        "conv-transpose",
+        lambda k: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, extra=1, key=k, dtype=D),
+        IMAGE,
+        lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1),
+    ),
+    Case(
+        "conv-transpose-groups",
+        lambda k: nn.ConvTranspose2d(
+            4, 6, (3, 2), dilation=(1, 2), groups=2, bias=False, key=k, dtype=D
+        ),
+        IMAGE,
+        lambda x, w: F.conv_transpose2d(x, w, dilation=(1, 2), groups=2),
+    ),
+    Case(
+        "conv-transpose-same",
+        lambda k: nn.ConvTranspose1d(4, 2, 4, stride=2, padding="same", key=k, dtype=D),
+        (4, 5),
+        lambda x, w, b: F.conv_transpose1d(x, w, b, stride=2, padding=1),
+    ),
+    Case(
+        "conv-transpose-3d",
+        lambda k: nn.ConvTranspose3d(2, 3, 2, stride=(1, 2, 1), key=k, dtype=D),
+        (2, 2, 3, 2),
+        lambda x, w, b: F.conv_transpose3d(x, w, b, stride=(1, 2, 1)),
+    ),
     Case("max-pool", lambda k: nn.MaxPool2d(2), IMAGE, lambda x: F.max_pool2d(x, 2)),
     Case(
         "max-pool-overlapping",
@@ -103,6 +147,15 @@ CASES = [
         IMAGE,
         lambda x: F.max_pool2d(x, (3, 2), stride=(2, 1), padding=1),
     ),
+    Case("max-pool-1d", lambda k: nn.MaxPool1d(2), (3, 7), lambda x: F.max_pool1d(x, 2)),
+    Case("max-pool-3d", lambda k: nn.MaxPool3d(2), (1, 4, 4, 5), lambda x: F.max_pool3d(x, 2)),
+    Case(
+        "avg-pool-1d",
+        lambda k: nn.AvgPool1d(3, stride=2, padding=1),
+        (3, 7),
+        lambda x: F.avg_pool1d(x, 3, 2, 1),
+    ),
+    Case("avg-pool-3d", lambda k: nn.AvgPool3d(2), (1, 4, 4, 5), lambda x: F.avg_pool3d(x, 2)),
     Case("avg-pool", lambda k: nn.AvgPool2d(2), IMAGE, lambda x: F.avg_pool2d(x, 2)),
     Case(
         "avg-pool-overlapping",

@@ -3,9 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels import fused, indexing, linalg, matmul, partials, random, windows
+from gpubp_cupy.kernels import (
+    convolution,
+    fused,
+    indexing,
+    linalg,
+    matmul,
+    partials,
+    random,
+    windows,
+)
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **convolution.KERNELS,
     **fused.KERNELS,
     **indexing.KERNELS,
     **linalg.KERNELS,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpubp_numpy.kernels import (
+    convolution,
     indexing,
     partials,
     random,
@@ -16,6 +17,7 @@ from gpubp_numpy.kernels import (
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **standard.KERNELS,
+    **convolution.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,

@@ -1,41 +1,87 @@
-"""The windows of an image, copied out of one strided view, and added back."""
+"""Maxima and sums over windows, and where the maxima came from."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 
-def unfold(x: Any, *, windows: Any) -> Any:
-    """Half the time of stacking one slice per element of the kernel."""
-    *batch, height, width = x.shape
-    *strides, down, across = x.strides
-    (kh, kw), (sh, sw), (dh, dw) = windows
-    rows, columns = windows.number(height, width)
-    view = as_strided(
-        x,
-        (*batch, kh, kw, rows, columns),
-        (*strides, dh * down, dw * across, sh * down, sw * across),
-        writeable=False,
-    )
-    return view.reshape((*batch, kh * kw, rows, columns))
+def max_windows(x: Any, *, windows: Any) -> Any:
+    return _reduce(np.maximum, x, windows, -math.inf)
 
 
-def fold(x: Any, *, windows: Any, size: tuple[int, int]) -> Any:
-    """Each element of the kernel into an image of zeros, and the images added.
+def sum_windows(x: Any, *, windows: Any) -> Any:
+    return _reduce(np.add, x, windows, 0)
 
-    Adding into the slices themselves takes half as long again: NumPy's loops over short rows
-    cost more than its loops over whole images.
-    """
-    shape = (*x.shape[:-3], *size)
-    total: Any = None
-    for n, place in enumerate(windows.slices(*size)):
-        image = np.zeros(shape, x.dtype)
-        image[(..., *place)] = x[..., n, :, :]
-        total = image if total is None else np.add(total, image, out=total)
+
+def _reduce(function: Any, x: Any, windows: Any, fill: float) -> Any:
+    """One axis after the other: fewer passes than one for each element of a window."""
+    first = x.ndim - len(windows.size)
+    x = _padded(x, windows, fill)
+    spans = zip(windows.kernel, windows.stride, windows.dilation, windows.number, strict=True)
+    for axis, (k, s, d, n) in enumerate(spans, first):
+        before = (slice(None),) * axis
+        parts = [x[(*before, slice(i * d, i * d + (n - 1) * s + 1, s))] for i in range(k)]
+        x = parts[0] if k == 1 else function(parts[0], parts[1])
+        for part in parts[2:]:
+            function(x, part, out=x)
+    return x if x.base is None and x.flags.c_contiguous else x.copy()
+
+
+def pick_max_windows(t: Any, x: Any, y: Any, *, windows: Any) -> Any:
+    hits, count = _hits(x, y, windows)
+    t = _padded(t, windows, 0)
+    total = np.zeros(y.shape, t.dtype)
+    for hit, place in zip(hits, windows.places(), strict=True):
+        total += _masked(t[(..., *place)], hit)
+    total /= count
     return total
 
 
-KERNELS: dict[str, Any] = {"fold": fold, "unfold": unfold}
+def place_max_windows(ct: Any, x: Any, y: Any, *, windows: Any) -> Any:
+    """Four times as fast for 2 x 2 windows as adding where there is a hit."""
+    hits, count = _hits(x, y, windows)
+    share = ct / count
+    lead = x.shape[: x.ndim - len(windows.size)]
+    out = np.zeros((*lead, *windows.padded), share.dtype)
+    for hit, place in zip(hits, windows.places(), strict=True):
+        part = out[(..., *place)]
+        part += _masked(share, hit)
+    return out[(..., *windows.image)]
+
+
+def _hits(x: Any, y: Any, windows: Any) -> tuple[list[Any], Any]:
+    """For each element of a window, where it is the maximum; and how many are."""
+    x = _padded(x, windows, -math.inf)
+    hits = [~(x[(..., *place)] < y) for place in windows.places()]
+    count = hits[0].astype(np.int8 if len(hits) < 128 else np.int32)
+    for hit in hits[1:]:
+        count += hit
+    return hits, count.astype(y.dtype)
+
+
+def _masked(x: Any, hit: Any) -> Any:
+    """Zero where there is no hit, even of an infinite number: its bits times 0 or 1.
+
+    A third of the time of ``np.where``.
+    """
+    bits = f"i{x.itemsize}"
+    return np.multiply(x.view(bits), hit.view(np.int8)).view(x.dtype)
+
+
+def _padded(x: Any, windows: Any, fill: float) -> Any:
+    if windows.padded == windows.size:
+        return x
+    out = np.full((*x.shape[: x.ndim - len(windows.size)], *windows.padded), fill, x.dtype)
+    out[(..., *windows.image)] = x
+    return out
+
+
+KERNELS: dict[str, Any] = {
+    "max_windows": max_windows,
+    "pick_max_windows": pick_max_windows,
+    "place_max_windows": place_max_windows,
+    "sum_windows": sum_windows,
+}

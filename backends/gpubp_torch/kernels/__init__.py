@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_torch.kernels import indexing, partials, random
+from gpubp_torch.kernels import convolution, indexing, partials, random
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **convolution.KERNELS,
     **indexing.KERNELS,
     **partials.KERNELS,
     **random.KERNELS,
