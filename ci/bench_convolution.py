@@ -56,7 +56,7 @@ def products(padding: int) -> Step:
     import numpy as np
 
     def empty(*shape: int) -> Any:
-        return np.ones(shape, "float32")
+        return np.zeros(shape, "float32")
 
     calls = []
     size, channels = SIZE, 1
@@ -144,7 +144,8 @@ def by_hand(padding: int) -> Step:
         d /= BATCH
         da2 = unpool((d @ w3).reshape(p2.shape), a2, p2) * (a2 > 0)
         turned = np.ascontiguousarray(w2[:, :, ::-1, ::-1].swapaxes(0, 1))
-        dp1 = convolve(*unfold(da2, 2 - padding), turned)
+        c, s = unfold(da2, 2 - padding)
+        dp1 = convolve(c, s, turned)
         da1 = unpool(dp1, a1, p1) * (a1 > 0)
         grads = {
             "w1": weights(da1, c1, w1),
@@ -246,7 +247,7 @@ def jax(padding: int) -> Step:
     sides = ((padding, padding),) * 2
 
     def convolve(x: Any, w: Any, b: Any) -> Any:
-        return jax.lax.conv(x, w, (1, 1), sides) + b[:, None, None]
+        return jax.lax.conv_general_dilated(x, w, (1, 1), sides) + b[:, None, None]
 
     def pool(x: Any) -> Any:
         return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
