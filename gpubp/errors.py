@@ -81,6 +81,10 @@ class DifferentiationError(GpubpError, TypeError):
     """A derivative was asked for where there is none."""
 
 
+class ExampleMixingError(GpubpError, ValueError):
+    """A layer whose result for one example depends on the others stands where each is alone."""
+
+
 class UnsupportedFunctionError(GpubpError, TypeError, AttributeError):
     """A function that has no rule here."""
 

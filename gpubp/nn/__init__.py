@@ -19,12 +19,22 @@ from gpubp.nn.activations import (
     softsign,
     tanh,
 )
+from gpubp.nn.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 from gpubp.nn.attention import MultiHeadAttention, dot_product_attention
+from gpubp.nn.batch_norm import BatchNorm, BatchNormState
 from gpubp.nn.conv import Conv1d, Conv2d, Conv3d
 from gpubp.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from gpubp.nn.convolution import convolution, convolution_transpose
 from gpubp.nn.dropout import Dropout
 from gpubp.nn.embedding import Embedding
+from gpubp.nn.group_norm import GroupNorm
 from gpubp.nn.layer_norm import LayerNorm
 from gpubp.nn.linear import Linear
 from gpubp.nn.mlp import MLP
@@ -34,9 +44,17 @@ from gpubp.nn.sequential import Flatten, Identity, Lambda, Sequential
 
 __all__ = [
     "MLP",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm",
+    "BatchNormState",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -46,6 +64,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
     "Identity",
     "Lambda",
     "LayerNorm",

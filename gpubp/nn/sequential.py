@@ -68,7 +68,9 @@ class Sequential(Module):
     """One layer after the other; functions such as ``nn.relu`` stand among them as they are.
 
     A random ``key`` is split among the layers whose call takes one (``Dropout`` and the like);
-    without it they are in inference mode.
+    without it they are in inference mode. Layers with a state (``BatchNorm``) are given theirs
+    of ``state``, from ``initial_state()`` or the call before, and ``training``: the result is then
+    a pair, the new state its second part.
     Raises :class:`~gpubp.errors.ArgumentTypeError` for something that can't be called.
 
     >>> from gpubp import nn, random
@@ -89,17 +91,31 @@ class Sequential(Module):
         # A bare function as a field would be a leaf of the tree, and no array.
         self.layers = tuple(x if isinstance(x, Module) else Lambda(x) for x in layers)
 
-    def __call__(self, x: Array, *, key: Any = None) -> Array:
-        if key is None:
-            for layer in self.layers:
-                x = layer(x)
+    def __call__(
+        self, x: Array, *, key: Any = None, state: Any = None, training: bool = False
+    ) -> Any:
+        options: list[dict[str, Any]] = [{} for _ in self.layers]
+        if key is not None:
+            # A class is hashable, which mypy asks lru_cache's arguments to prove.
+            drawing = [i for i, layer in enumerate(self.layers) if takes_key(type(layer))]  # type: ignore[arg-type]
+            for i, part in zip(drawing, split(key, len(drawing)), strict=True):
+                options[i]["key"] = part
+        if state is None:
+            for layer, given in zip(self.layers, options, strict=True):
+                x = layer(x, **given)
             return x
-        # A class is hashable, which mypy asks lru_cache's arguments to prove.
-        random_layers = [takes_key(type(layer)) for layer in self.layers]  # type: ignore[arg-type]
-        keys = iter(split(key, sum(random_layers)))
-        for layer, is_random in zip(self.layers, random_layers, strict=True):
-            x = layer(x, key=next(keys)) if is_random else layer(x)
-        return x
+        states, kept = iter(state), []
+        for layer, given in zip(self.layers, options, strict=True):
+            if has_state(layer):
+                x, new = layer(x, state=next(states), training=training, **given)
+                kept.append(new)
+            else:
+                x = layer(x, **given)
+        return x, tuple(kept)
+
+    def initial_state(self) -> tuple[Any, ...]:
+        """The states that the layers start from: of each that has one, in order."""
+        return tuple(layer.initial_state() for layer in self.layers if has_state(layer))
 
     def __getitem__(self, index: int) -> Any:
         return self.layers[index]
@@ -109,6 +125,11 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.layers)
+
+
+def has_state(layer: Any) -> bool:
+    """Whether a call of ``layer`` takes a state and returns the next one beside its result."""
+    return hasattr(layer, "initial_state")
 
 
 @functools.cache

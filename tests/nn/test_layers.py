@@ -69,6 +69,18 @@ CASES = [
         (6,),
         lambda x: F.layer_norm(x, (6,)),
     ),
+    Case(
+        "group-norm",
+        lambda k: nn.GroupNorm(2, 4, key=k, dtype=D),
+        IMAGE,
+        lambda x, w, b: F.group_norm(x.reshape(-1, *x.shape[-3:]), 2, w, b).reshape(x.shape),
+    ),
+    Case(
+        "instance-norm",
+        lambda k: nn.GroupNorm(3, 3, rank=1, affine=False, epsilon=1e-3),
+        (3, 5),
+        lambda x: F.instance_norm(x, eps=1e-3),
+    ),
     Case("conv", lambda k: nn.Conv2d(4, 6, 3, key=k, dtype=D), IMAGE, F.conv2d),
     Case(
         "conv-same",
@@ -163,6 +175,18 @@ CASES = [
         IMAGE,
         lambda x: F.avg_pool2d(x, (3, 2), stride=(2, 1), padding=1),
     ),
+    *[
+        Case(f"adaptive-{ours.__name__}-{size}", lambda k, o=ours, n=size: o(n), example, theirs)
+        for ours, size, example, theirs in [
+            (nn.AdaptiveAvgPool1d, 3, (2, 5), lambda x: F.adaptive_avg_pool1d(x, 3)),
+            (nn.AdaptiveAvgPool2d, (3, 2), IMAGE, lambda x: F.adaptive_avg_pool2d(x, (3, 2))),
+            (nn.AdaptiveAvgPool2d, (7, 3), IMAGE, lambda x: F.adaptive_avg_pool2d(x, (7, 3))),
+            (nn.AdaptiveAvgPool3d, 1, (1, 2, 3, 2), lambda x: F.adaptive_avg_pool3d(x, 1)),
+            (nn.AdaptiveMaxPool1d, 2, (2, 4), lambda x: F.adaptive_max_pool1d(x, 2)),
+            (nn.AdaptiveMaxPool2d, (3, 4), IMAGE, lambda x: F.adaptive_max_pool2d(x, (3, 4))),
+            (nn.AdaptiveMaxPool3d, 2, (1, 2, 3, 2), lambda x: F.adaptive_max_pool3d(x, 2)),
+        ]
+    ],
     Case(
         "attention", lambda k: nn.MultiHeadAttention(8, heads=2, key=k, dtype=D), (5, 8), attention
     ),
@@ -198,7 +222,16 @@ CASES = [
 BATCH = 3
 
 # Layers with a test file of their own and no counterpart to be compared with here.
-ELSEWHERE = {"Dropout", "Embedding", "Flatten", "Identity", "Lambda", "Module"}
+ELSEWHERE = {
+    "BatchNorm",
+    "BatchNormState",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Identity",
+    "Lambda",
+    "Module",
+}
 
 parametrize = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
