@@ -9,6 +9,7 @@ from gpubp.compiler.plan import Plan
 from gpubp.compiler.program import Program, Value, run
 from gpubp.compiler.record import record
 from gpubp.core.abstract import SCALARS, ShapeDtype
+from gpubp.core.array import Array
 from gpubp.core.namespace import dtype_kind
 from gpubp.core.primitive import Primitive
 from gpubp.core.stack import stack
@@ -35,6 +36,8 @@ class ProgramCall(Call):
         if any(type(x) is ShapeDtype for x in payloads):
             outputs = self.program.outputs
             return tuple(y.abstract() if type(y) is Value else y for y in outputs)
+        if any(type(x) is Array for x in payloads):
+            return self.interpret(*payloads)
         if self._executable is None:
             self._executable = executable(self.program, self.donated)
         return tuple(self._executable(payloads))
