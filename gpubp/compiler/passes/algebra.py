@@ -121,7 +121,7 @@ VIEWS = (
 # What changes nothing; where it does, the result is unlike the argument and the row passed over.
 IDENTITIES = tuple(
     Rule(call(name, x), lambda x: x)
-    for name in ("astype", "astype_discrete", "broadcast_to", "reshape", "stop_gradient")
+    for name in ("astype", "astype_discrete", "broadcast_to", "real", "reshape", "stop_gradient")
 )
 REDUCTIONS = (
     *(Rule(call(name, x, axis=axis, keepdims=keepdims),

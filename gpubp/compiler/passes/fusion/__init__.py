@@ -7,7 +7,6 @@ from gpubp.compiler.passes.fusion.body import body
 from gpubp.compiler.passes.fusion.groups import Group, Groups, bits
 from gpubp.compiler.passes.fusion.layout import arrange
 from gpubp.compiler.passes.fusion.lowering import Lowering
-from gpubp.compiler.passes.fusion.nodes import Node
 from gpubp.compiler.passes.fusion.recompute import recompute
 from gpubp.compiler.program import Operation, Program, Value
 
@@ -20,32 +19,21 @@ def fuse(program: Program) -> Program:
     recompute(groups)
     operations: list[Operation] = []
     for group in groups.all():
-        if group.nodes:
-            operations.append(_fused(groups, group))
-        else:
+        if not group.nodes:
             operations.extend(program.operations[i] for i in bits(group.members))
+        elif groups.outputs(group):  # else others have taken over all its steps
+            operations.append(_fused(groups, group))
     return program.with_operations(in_order(operations))
 
 
 def _fused(groups: Groups, group: Group) -> Operation:
     outputs = groups.outputs(group)
-    nodes = _needed(groups.ordered(group), outputs)
-    kernel, args = Lowering(nodes, arrange(nodes, set(outputs))).kernel(outputs)
+    nodes = groups.needed_nodes(group)
+    kernel, args = Lowering(nodes, arrange(nodes, set(outputs), across_memory=True)).kernel(outputs)
     constants = groups.program.constants
     primitive = Fused(kernel, body(nodes, args, outputs, constants, groups.producers))
     last = nodes[-1].operation
     return Operation(primitive, tuple(args), {}, tuple(outputs), last.region, last.line)
-
-
-def _needed(nodes: list[Node], outputs: list[Value]) -> list[Node]:
-    """Without nodes whose values nobody reads any more, since others compute them again."""
-    needed = set(outputs)
-    kept = []
-    for node in reversed(nodes):
-        if node.result in needed:
-            kept.append(node)
-            needed.update(read.base for read in node.operands())
-    return kept[::-1]
 
 
 def in_order(operations: list[Operation]) -> list[Operation]:

@@ -226,29 +226,51 @@ class Groups:
     def can_store(self, group: Group, extra: Collection[Value]) -> bool:
         """Whether a group could write these of its values too."""
         try:
-            arrange(list(group.nodes.values()), {*self.outputs(group), *extra})
+            arrange(self.ordered(group), {*self.outputs(group), *extra})
         except Untied:
             return False
         return True
 
     def adopt(self, groups: Sequence[Group], steps: Sequence[Operation]) -> bool:
         """Let groups make the result of the last step themselves, by steps of another group."""
-        mark = self.loops.mark()
+        mark, readers, places = self.loops.mark(), dict(self.readers), dict(self.groups)
+        source = self.groups[self.position[steps[-1]]]
+        made = {y for operation in steps for y in operation.results}
         try:
-            grown = [self._with_steps(group, steps) for group in groups]
+            for group in groups:
+                grown = self._with_steps(group, steps)
+                self._take_over(grown, steps, made)
+            self._check_rest(source)
         except Untied:
             self.loops.undo(mark)
+            self.readers, self.groups = readers, places
             return False
-        made = {y for operation in steps for y in operation.results}
-        for group in grown:
-            for i in bits(group.members):
-                self.groups[i] = group
-            for value in made:
-                self.readers[value] = self.readers.get(value, 0) & ~group.members
-            for operation in steps:
-                for value in {r.base for r in self.nodes[operation].operands()} - made:
-                    self.readers[value] |= group.members & -group.members
         return True
+
+    def _take_over(self, group: Group, steps: Sequence[Operation], made: set[Value]) -> None:
+        for i in bits(group.members):
+            self.groups[i] = group
+        for value in made:
+            self.readers[value] = self.readers.get(value, 0) & ~group.members
+        for operation in steps:
+            for value in {read.base for read in self.nodes[operation].operands()} - made:
+                self.readers[value] |= group.members & -group.members
+
+    def _check_rest(self, group: Group) -> None:
+        """Raise :class:`Untied` if what is left of a group is no kernel."""
+        nodes, outputs = self.needed_nodes(group), set(self.outputs(group))
+        if nodes:
+            arrange(nodes, outputs, across_memory=True)
+
+    def needed_nodes(self, group: Group) -> list[Node]:
+        """In program order, without nodes whose values nobody reads since others made them too."""
+        needed = set(self.outputs(group))
+        kept = []
+        for node in reversed(self.ordered(group)):
+            if node.result in needed:
+                kept.append(node)
+                needed.update(read.base for read in node.operands())
+        return kept[::-1]
 
     def _with_steps(self, group: Group, steps: Sequence[Operation]) -> Group:
         mark = self.loops.mark()
@@ -290,7 +312,7 @@ class Groups:
             raise Untied
         if group.alike is not None:
             return
-        layout = arrange(list(group.nodes.values()), set(outputs))
+        layout = arrange(self.ordered(group), set(outputs))
         if len(layout.row) > 1:
             Lowering(self.ordered(group), layout).kernel(outputs)
 

@@ -55,8 +55,13 @@ class Layout:
     row: list[Loop]
 
 
-def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
-    """The order of loops; raises :class:`Untied` where one kernel cannot do all that."""
+def arrange(
+    nodes: Sequence[Node], outputs: Collection[Value], across_memory: bool = False
+) -> Layout:
+    """The order of loops; raises :class:`Untied` where one kernel cannot do all that.
+
+    With ``across_memory`` rows may lie across the largest array: a kernel would skip through it.
+    """
     inside = {node.result for node in nodes}
     used = {r.base for node in nodes for r in node.reads if r is not None and r.base in inside}
     row: list[Loop] | None = None
@@ -82,9 +87,9 @@ def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
     if math.prod(loop.length for loop in row) > LONGEST_ROW:
         raise Untied
     order = _order(walks)
-    leading, innermost = order[: len(order) - len(row)], order[len(order) - len(row) :]
-    if set(innermost) != set(row):
-        raise Untied  # rows across memory: a kernel would skip through it
+    if not across_memory and set(order[len(order) - len(row) :]) != set(row):
+        raise Untied
+    leading = [loop for loop in order if loop not in row]
     for node in nodes:
         varies = {pace.loop for pace in flat(node.walked)}
         missing = set(space) - varies
@@ -93,7 +98,7 @@ def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
         again = not missing.isdisjoint(leading) and bool(varies)
         if again and (node.over or node.operation.primitive.name in DEAR):
             raise Untied
-    return Layout(leading, innermost)
+    return Layout(leading, [loop for loop in order if loop in row])
 
 
 def _order(walks: list[tuple[int, list[Loop]]]) -> list[Loop]:

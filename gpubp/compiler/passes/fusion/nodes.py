@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,9 +153,24 @@ def _pointwise(nodes: Nodes, operation: Operation) -> Node:
     axes = fresh(operation.results[0].shape)
     literals = _literals(nodes, operation)
     reads = [None if i in literals else nodes.read(a) for i, a in enumerate(operation.args)]
+    if literals and not _covered(axes, reads):
+        literals = {}  # the numbers' array is needed for its shape
+        reads = list(map(nodes.read, operation.args))
+    if not _covered(axes, reads):
+        raise Untied
     for read in reads:
         nodes.spread(read, axes)
     return Node(operation, tuple(reads), axes, literals=literals)
+
+
+def _covered(axes: Axes, reads: Iterable[Read | None]) -> bool:
+    """Whether some operand differs along each axis: a kernel writes nothing several times."""
+    differs = [not axis for axis in axes]
+    for read in reads:
+        for i, axis in enumerate(reversed(read.axes if read else ())):
+            if axis and all(pace.stride for pace in axis):
+                differs[-1 - i] = True
+    return all(differs)
 
 
 def _literals(nodes: Nodes, operation: Operation) -> dict[int, Any]:
@@ -176,7 +191,7 @@ def _literals(nodes: Nodes, operation: Operation) -> dict[int, Any]:
 
 def _reduction(nodes: Nodes, operation: Operation) -> Node:
     read = nodes.read(operation.args[0])
-    if read is None:
+    if read is None or not _covered(read.axes, [read]):
         raise Untied
     over, keepdims = operation.params["axis"], operation.params["keepdims"]
     kept = [
@@ -221,7 +236,8 @@ def _gather(nodes: Nodes, operation: Operation) -> Node:
         raise Untied
     label, walked = _chosen(nodes, x.shape, tuple(index))
     read, labels = nodes.read(x), nodes.read(index[label])
-    assert read is not None
+    if read is None or not _covered(read.axes, [read]):
+        raise Untied
     ndim = len(operation.results[0].shape)
     axes = tuple(read.axes[walked[i]] if i in walked else () for i in range(ndim))
     nodes.spread(labels, axes)
@@ -242,6 +258,8 @@ def _index_add(nodes: Nodes, operation: Operation) -> Node:
     fill = number_of(v, nodes)
     literals = {} if fill is None else {1: fill}
     added = nodes.read(v) if fill is None else None
+    if not _covered(rows, [labels, added]):
+        raise Untied
     nodes.spread(labels, rows)
     nodes.spread(added, rows)
     reads = (None, added, *[labels if a == label else None for a in range(len(index))])
