@@ -9,6 +9,7 @@ from gpubp.compiler.plan import Plan
 from gpubp.compiler.program import Program, Value, run
 from gpubp.compiler.record import record
 from gpubp.core.abstract import SCALARS, ShapeDtype
+from gpubp.core.array import Array
 from gpubp.core.namespace import dtype_kind
 from gpubp.core.primitive import Primitive
 from gpubp.core.stack import stack
@@ -28,16 +29,18 @@ class ProgramCall(Call):
         super().__init__(self._run)
         self.program = program
         self.donated = donated
-        self._executable: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+        self.executable: Callable[[Sequence[Any]], Sequence[Any]] | None = None
         self._derived: dict[Any, Any] = {}
 
     def _run(self, *payloads: Any) -> tuple[Any, ...]:
         if any(type(x) is ShapeDtype for x in payloads):
             outputs = self.program.outputs
             return tuple(y.abstract() if type(y) is Value else y for y in outputs)
-        if self._executable is None:
-            self._executable = executable(self.program, self.donated)
-        return tuple(self._executable(payloads))
+        if any(type(x) is Array for x in payloads):
+            return self.interpret(*payloads)  # inside a larger recording
+        if self.executable is None:
+            self.executable = executable(self.program, self.donated)
+        return tuple(self.executable(payloads))
 
     def interpret(self, *payloads: Any) -> tuple[Any, ...]:
         """The program's operations one by one, on payloads of any kind."""
