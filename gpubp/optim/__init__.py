@@ -3,16 +3,12 @@
 from gpubp.optim import schedules
 from gpubp.optim.adam import AdamState, adam, scale_by_adam
 from gpubp.optim.adamw import adamw
+from gpubp.optim.apply import apply_updates
 from gpubp.optim.clipping import clip_by_global_norm, global_norm
 from gpubp.optim.learning_rate import Schedule, scale, scale_by_learning_rate
 from gpubp.optim.rmsprop import rmsprop, scale_by_rms
 from gpubp.optim.sgd import sgd, trace
-from gpubp.optim.transformation import (
-    GradientTransformation,
-    apply_updates,
-    chain,
-    stateless,
-)
+from gpubp.optim.transformation import GradientTransformation, chain, stateless
 from gpubp.optim.weight_decay import add_decayed_weights
 
 __all__ = [

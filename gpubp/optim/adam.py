@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError
+from gpubp.optim.leafwise import leafwise
 from gpubp.optim.learning_rate import Schedule, scale_by_learning_rate
 from gpubp.optim.transformation import (
     GradientTransformation,
     advance,
     chain,
-    map_arrays,
     zero_count,
     zeros_like_parameters,
 )
@@ -54,8 +54,6 @@ def scale_by_adam(
 
     def update(grads: Tree, state: AdamState, params: Tree | None = None) -> tuple[Tree, AdamState]:
         count = advance(state.count)
-        mean = map_arrays(lambda g, m: m + (1 - b1) * (g - m), grads, state.mean)
-        square = map_arrays(lambda g, v: b2 * v + (1 - b2) * g * g, grads, state.square)
 
         @functools.cache
         def corrections(dtype: Any) -> tuple[Array, Array]:
@@ -65,12 +63,22 @@ def scale_by_adam(
             c1 = -xp.expm1(math.log(b1) * t)
             return c1 / xp.sqrt(-xp.expm1(math.log(b2) * t)), epsilon * c1
 
-        def step(g: Array, m: Array, v: Array) -> Array:
+        def step(g: Array, m: Array, v: Array) -> tuple[Array, Array, Array]:
+            m = m + (1 - b1) * (g - m)
+            v = b2 * v + (1 - b2) * g * g
             # (m / c1) / (sqrt(v / c2) + epsilon), the scalars taken together.
             slope, offset = corrections(g.dtype)
-            return m / (slope * array_namespace(v).sqrt(v) + offset)
+            return m / (slope * array_namespace(v).sqrt(v) + offset), m, v
 
-        return map_arrays(step, grads, mean, square), AdamState(count, mean, square)
+        updates, mean, square = leafwise(
+            *("adam", step, grads, state.mean, state.square),
+            results=3,
+            count=count,
+            b1=b1,
+            b2=b2,
+            epsilon=epsilon,
+        )
+        return updates, AdamState(count, mean, square)
 
     return GradientTransformation(init, update)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from gpubp.core import array_namespace, tree
 from gpubp.errors import ArgumentError
-from gpubp.optim.learning_rate import cast_once
+from gpubp.optim.learning_rate import times
 from gpubp.optim.transformation import (
     GradientTransformation,
     as_array,
-    map_arrays,
     stateless,
 )
 from gpubp.typing import Array, Tree
@@ -50,7 +49,6 @@ def clip_by_global_norm(max_norm: float) -> GradientTransformation:
     def clip(grads: Tree, params: Tree | None) -> Tree:
         norm = global_norm(grads)
         # 1 exactly below the limit, and no division by a norm of zero.
-        factor = cast_once(max_norm / array_namespace(norm).maximum(norm, max_norm))
-        return map_arrays(lambda g: g * factor(g.dtype), grads)
+        return times(grads, max_norm / array_namespace(norm).maximum(norm, max_norm))
 
     return stateless(clip)

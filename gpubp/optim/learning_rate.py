@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError, ArgumentTypeError
+from gpubp.optim.leafwise import leafwise
 from gpubp.optim.transformation import (
     GradientTransformation,
     advance,
-    map_arrays,
     stateless,
     zero_count,
 )
@@ -27,7 +27,7 @@ def scale(factor: float) -> GradientTransformation:
     >>> from gpubp import optim
     >>> optimiser = optim.chain(optim.scale_by_adam(), optim.scale(-1e-3))
     """
-    return stateless(lambda grads, params: map_arrays(lambda g: factor * g, grads))
+    return stateless(lambda grads, params: times(grads, factor))
 
 
 def scale_by_learning_rate(learning_rate: float | Schedule) -> GradientTransformation:
@@ -55,16 +55,17 @@ def scale_by_learning_rate(learning_rate: float | Schedule) -> GradientTransform
         return zero_count("scale_by_learning_rate", params)
 
     def update(grads: Tree, count: Array, params: Tree | None = None) -> tuple[Tree, Array]:
-        step = -learning_rate(count)
-        in_dtype = cast_once(step)
-        return map_arrays(lambda g: in_dtype(g.dtype) * g, grads), advance(count)
+        return times(grads, -learning_rate(count)), advance(count)
 
     return GradientTransformation(init, update)
 
 
-def cast_once(value: Array) -> Callable[[Any], Array]:
-    """``value`` in a leaf's dtype, cast once per dtype and not once per leaf.
-
-    A 0-d float64 array would otherwise promote float32 parameters (NumPy, CuPy).
-    """
-    return functools.cache(lambda dtype: array_namespace(value).astype(value, dtype))
+def times(grads: Tree, factor: float | Array) -> Tree:
+    """Every gradient times a Python number or an array of shape (), in the gradient's dtype."""
+    if type(factor) in (int, float):  # and not a NumPy scalar, which is a float too
+        (scaled,) = leafwise("scale", lambda g: (factor * g,), grads, factor=factor)
+        return scaled
+    # A 0-d float64 array would promote float32 gradients (NumPy, CuPy); once for each dtype.
+    cast = functools.cache(lambda dtype: array_namespace(factor).astype(factor, dtype))
+    (scaled,) = leafwise("scale", lambda g: (cast(g.dtype) * g,), grads, factor=factor)
+    return scaled

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError
+from gpubp.optim.leafwise import leafwise
 from gpubp.optim.learning_rate import Schedule, scale_by_learning_rate
 from gpubp.optim.sgd import trace
 from gpubp.optim.transformation import (
     GradientTransformation,
     chain,
-    map_arrays,
     zeros_like_parameters,
 )
 from gpubp.typing import Array, Tree
@@ -30,12 +30,14 @@ def scale_by_rms(decay: float = 0.99, epsilon: float = 1e-8) -> GradientTransfor
         raise ArgumentError(f"rmsprop: epsilon is {epsilon}; it must be positive.")
 
     def update(grads: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
-        square = map_arrays(lambda g, v: decay * v + (1 - decay) * g * g, grads, state)
+        def step(g: Array, v: Array) -> tuple[Array, Array]:
+            v = decay * v + (1 - decay) * g * g
+            return g / (array_namespace(v).sqrt(v) + epsilon), v
 
-        def step(g: Array, v: Array) -> Array:
-            return g / (array_namespace(v).sqrt(v) + epsilon)
-
-        return map_arrays(step, grads, square), square
+        updates, square = leafwise(
+            "rms", step, grads, state, results=2, decay=decay, epsilon=epsilon
+        )
+        return updates, square
 
     return GradientTransformation(zeros_like_parameters, update)
 

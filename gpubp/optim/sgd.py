@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from gpubp.errors import ArgumentError
+from gpubp.optim.leafwise import leafwise
 from gpubp.optim.learning_rate import Schedule, scale_by_learning_rate
 from gpubp.optim.transformation import (
     GradientTransformation,
     chain,
-    map_arrays,
     zeros_like_parameters,
 )
-from gpubp.typing import Tree
+from gpubp.typing import Array, Tree
 
 
 def trace(decay: float, *, nesterov: bool = False) -> GradientTransformation:
@@ -26,8 +26,16 @@ def trace(decay: float, *, nesterov: bool = False) -> GradientTransformation:
         raise ArgumentError(f"trace: decay is {decay}; it must be at least 0 and below 1.")
 
     def update(grads: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
-        m = map_arrays(lambda g, m: decay * m + g, grads, state)
-        return (map_arrays(lambda g, m: g + decay * m, grads, m) if nesterov else m), m
+        if not nesterov:
+            (m,) = leafwise("trace", lambda g, m: (decay * m + g,), grads, state, decay=decay)
+            return m, m
+
+        def step(g: Array, m: Array) -> tuple[Array, Array]:
+            m = decay * m + g
+            return g + decay * m, m
+
+        updates, m = leafwise("nesterov", step, grads, state, results=2, decay=decay)
+        return updates, m
 
     return GradientTransformation(zeros_like_parameters, update)
 

@@ -86,23 +86,6 @@ def chain(*transformations: GradientTransformation) -> GradientTransformation:
     return GradientTransformation(init, update)
 
 
-def apply_updates(params: Tree, updates: Tree) -> Tree:
-    """``params + updates``, each parameter keeping its dtype; a None update changes nothing.
-
-    >>> import numpy as np
-    >>> apply_updates({"w": np.asarray([1.0]), "n": 3}, {"w": np.asarray([-0.25]), "n": None})
-    {'w': array([0.75]), 'n': 3}
-    """
-
-    def apply(update: Array | None, p: Array) -> Array:
-        if update is None:
-            return p
-        new = as_array(p + update)
-        return new if new.dtype == p.dtype else array_namespace(new).astype(new, p.dtype)
-
-    return _map(apply, updates, params)
-
-
 def map_arrays(f: Callable[..., Any], grads: Tree, *rest: Tree) -> Tree:
     """``f`` over the leaves of trees of one structure; where ``grads`` has None, so has the result.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gpubp.errors import ArgumentError
+from gpubp.optim.leafwise import leafwise
 from gpubp.optim.transformation import GradientTransformation, map_arrays, stateless
 from gpubp.typing import Tree
 
@@ -31,7 +32,8 @@ def add_decayed_weights(
                 "add_decayed_weights: params is missing. Remedy: update(grads, state, params)."
             )
         if mask is None:
-            return map_arrays(lambda g, p: g + rate * p, grads, params)
+            (decayed,) = leafwise("decay", lambda g, p: (g + rate * p,), grads, params, rate=rate)
+            return decayed
         return map_arrays(
             lambda g, p, decays: g + rate * p if decays else g, grads, params, mask(params)
         )

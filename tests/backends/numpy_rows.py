@@ -14,6 +14,7 @@ T = rng.uniform(0.2, 0.9, (2, 3, 4))
 C = M + 1j * rng.uniform(0.2, 0.9, (3, 4))
 I = np.array([3, 5, 6])  # noqa: E741 - integers, beside B for booleans
 B = np.array([True, False, True])
+Y = np.where(M > 0.7, np.nan, M)
 X = np.array([np.nan, 1.0, -2.0, np.inf])
 
 

@@ -248,8 +248,9 @@ ELSEWHERE = {
 def test_every_kernel_is_tested(backend):
     here = {"gather", "index_add", "index_put", "matmul"}
     fused = {name for name, p in PRIMITIVES.items() if p.composite}  # test_fused.py
-    assert set(backend.kernels) <= {*here, *PRODUCTS, *STANDARD, *ELSEWHERE, *fused}
-    assert set(backend.kernels) <= {*PRIMITIVES, *ELSEWHERE}, "a kernel that nothing runs"
+    kernels = {name for name in backend.kernels if not name.startswith("optim.")}  # test_leafwise
+    assert kernels <= {*here, *PRODUCTS, *STANDARD, *ELSEWHERE, *fused}
+    assert kernels <= {*PRIMITIVES, *ELSEWHERE}, "a kernel that nothing runs"
 
 
 @pytest.mark.parametrize(

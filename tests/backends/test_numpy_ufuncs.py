@@ -66,12 +66,31 @@ def test_ufunc_takes_raw_arrays_lists_and_scalars_on_either_side():
         (np.logical_and.reduce, (B,)),
         (lambda x: np.add.accumulate(x, axis=1), (M,)),
         (np.multiply.accumulate, (V,)),
+        (lambda x: np.logaddexp.reduce(x, axis=1), (M,)),
+        (lambda x: np.subtract.reduce(x, axis=1, keepdims=True), (M,)),
+        (np.arctan2.reduce, (M,)),
+        (np.maximum.accumulate, (M,)),
+        (lambda x: np.minimum.accumulate(x, axis=1), (M,)),
+        (lambda x: np.add.reduceat(x, [0, 2]), (V,)),
+        (lambda x: np.maximum.reduceat(x, [2, 0, 1], axis=1), (M,)),
         (np.subtract.outer, (V, W)),
         (np.multiply.outer, (V, M)),
     ],
 )
 def test_ufunc_methods(f, args):
     same(traced(f, *args), f(*args))
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.subtract])
+@pytest.mark.parametrize("places", [[0, 2, 0], (np.array([0, 1, 1]), np.array([2, 3, 3]))])
+def test_adding_at_places_that_repeat(ufunc, places):
+    def f(x, v):
+        x = x * 1.0
+        ufunc.at(x, places, v)
+        return x
+
+    x = M if isinstance(places, tuple) else V
+    same(traced(f, x, W[:3]), f(x, W[:3]))
 
 
 NOT_SUPPORTED = " is not supported on traced arrays; "
@@ -91,13 +110,8 @@ NOT_SUPPORTED = " is not supported on traced arrays; "
             "traced arrays; leave it out, and choose with numpy.where",
         ),
         (lambda x: np.add.reduce(x, initial=1.0), "numpy.add.reduce: the argument 'initial'"),
-        (np.arctan2.reduce, f"numpy.arctan2.reduce{NOT_SUPPORTED}"),
-        (np.maximum.accumulate, f"numpy.maximum.accumulate{NOT_SUPPORTED}"),
-        (
-            lambda x: np.add.reduceat(x, [0, 2]),
-            f"numpy.add.reduceat{NOT_SUPPORTED}the nearest that works is numpy.add.reduce;",
-        ),
-        (lambda x: np.add.at(x, [0], 1.0), f"numpy.add.at{NOT_SUPPORTED}write x[i] = v"),
+        (lambda x: np.multiply.at(x, [0], 1.0), "numpy.multiply.at is not supported on traced"),
+        (lambda x: np.add.at(V.copy(), [0], x[:1]), "numpy.add.at is not supported on traced"),
         (
             lambda x: np.add(V.copy(), x, out=V.copy()),
             "numpy.add: out is a NumPy array, which cannot hold traced values; write y = y + x",

@@ -197,9 +197,9 @@ class Source:
         f = "" if found.f is None else self.bound(found.f)
         work = ""
         if found.work is not None:
-            _, start, size = self.plan.workspace[operation]
+            place = self.plan.workspace.get(operation)  # None for what has no elements
             shape, dtype = found.work
-            buffer = self.arena[start : start + size]
+            buffer = self.arena[place.number : place.number + place.nbytes] if place else self.arena
             work = self.bound(strided(buffer, dtype, Layout.contiguous(shape)))
         self.lines.append(found.code.format(*operands, out=out, f=f, work=work))
 

@@ -314,6 +314,12 @@ class Code:
         """a b + c, rounded once where the machine can; ``a`` is a value, the others may be."""
         return self.intrinsic("fma", a, a.like(b), a.like(c))
 
+    def exact(self, product: Callable[[], Value]) -> Value:
+        """A product that is rounded by itself, not contracted with what it is added to."""
+        y = product()
+        self.lines[-1] = self.lines[-1].replace(" contract", "")
+        return y
+
     def polynomial(self, x: Value, coefficients: Sequence[float]) -> Value:
         """Sum of ``coefficients[i] * x**i`` by Horner's rule."""
         total = x.like(coefficients[-1])

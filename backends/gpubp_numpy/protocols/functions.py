@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from gpubp.errors import UnsupportedFunctionError
-from gpubp_numpy.protocols import linalg, manipulation, reductions, selection
+from gpubp_numpy.protocols import linalg, manipulation, ordering, reductions, selection, series
 from gpubp_numpy.protocols.einsum import einsum
 from gpubp_numpy.protocols.operands import unsupported
 from gpubp_numpy.protocols.ufuncs import supported
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **reductions.FUNCTIONS,
+    **ordering.FUNCTIONS,
     **manipulation.FUNCTIONS,
     **selection.FUNCTIONS,
     **linalg.FUNCTIONS,
+    **series.FUNCTIONS,
     np.einsum: einsum,
 }
 

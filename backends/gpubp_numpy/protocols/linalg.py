@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from typing import Any
 
 import numpy as np
 
+from gpubp.core.registry import FUNCTIONS as REGISTERED
+from gpubp.rules.linalg.decompositions import EigResult
 from gpubp_numpy.protocols.manipulation import moveaxis
 from gpubp_numpy.protocols.operands import array, array_like, flat
 
@@ -121,6 +125,60 @@ def multi_dot(xp: Any, arrays: Any) -> Any:
     return result
 
 
+def eig(xp: Any, a: Any) -> Any:
+    """As NumPy has it: real where all eigenvalues of a real matrix are."""
+    w, v = xp.linalg.eig(a)
+    if not xp.isdtype(a.dtype, "complex floating") and bool(xp.all(xp.imag(w) == 0)):
+        w, v = xp.real(w), xp.real(v)
+    return EigResult(w, v)
+
+
+def eigvals(xp: Any, a: Any) -> Any:
+    return eig(xp, a)[0]
+
+
+def _hermitian(name: str) -> Callable[..., Any]:
+    def of_triangle(xp: Any, a: Any, UPLO: str = "L") -> Any:
+        lower = a if UPLO.upper() == "L" else xp.conj(xp.matrix_transpose(a))
+        return getattr(xp.linalg, name)(lower)
+
+    return of_triangle
+
+
+def pinv(xp: Any, a: Any, rcond: Any = None, *, rtol: Any = None) -> Any:
+    given = rcond if rtol is None else rtol
+    return xp.linalg.pinv(a, rtol=1e-15 if given is None else given)
+
+
+def cond(xp: Any, x: Any, p: Any = None) -> Any:
+    if p in (None, 2, -2):
+        s = xp.linalg.svdvals(x)
+        return s[..., 0] / s[..., -1] if p != -2 else s[..., -1] / s[..., 0]
+    inverse = xp.linalg.inv(x)
+    return xp.linalg.matrix_norm(x, ord=p) * xp.linalg.matrix_norm(inverse, ord=p)
+
+
+def lstsq(xp: Any, a: Any, b: Any, rcond: Any = None) -> Any:
+    rank = xp.linalg.matrix_rank(a, rtol=rcond)
+    x = xp.matmul(xp.linalg.pinv(a, rtol=rcond), b)
+    m, n = a.shape
+    residual = xp.matmul(a, x) - b
+    over = m > n == int(rank)
+    squares = xp.sum(xp.abs(residual) ** 2, axis=0) if over else xp.zeros(0, dtype=x.dtype)
+    return x, xp.reshape(squares, (-1,)), rank, xp.linalg.svdvals(a)
+
+
+def tensorsolve(xp: Any, a: Any, b: Any) -> Any:
+    a, b = xp.asarray(a), xp.asarray(b)
+    x = xp.linalg.solve(xp.reshape(a, (b.size, -1)), flat(xp, b))
+    return xp.reshape(x, a.shape[b.ndim :])
+
+
+def tensorinv(xp: Any, a: Any, ind: int = 2) -> Any:
+    rows = math.prod(a.shape[:ind])
+    return xp.reshape(xp.linalg.inv(xp.reshape(a, (rows, -1))), (*a.shape[ind:], *a.shape[:ind]))
+
+
 def svd(xp: Any, a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     if compute_uv:
         return xp.linalg.svd(a, full_matrices=full_matrices)
@@ -136,12 +194,18 @@ def cross(xp: Any, a: Any, b: Any, axis: int = -1) -> Any:
 
 
 def _of_linalg(name: str) -> Callable[..., Any]:
-    return lambda xp, *args, **kwargs: getattr(xp.linalg, name)(*args, **kwargs)
+    def same(xp: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(xp.linalg, name)(*args, **kwargs)
+
+    own = signature(REGISTERED[f"linalg.{name}"]).parameters.values()
+    same.__signature__ = Signature([Parameter("xp", Parameter.POSITIONAL_ONLY), *own])  # type: ignore[attr-defined]  # what a keyword is checked against
+    return same
 
 
-def _of_fft(name: str, lengths: str, axes: str) -> Callable[..., Any]:
+def _of_fft(name: str, lengths: str, axes: str, default: Any = None) -> Callable[..., Any]:
     def transform(xp: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
-        named = dict(zip((lengths, axes, "norm"), args, strict=False)) | kwargs
+        named = {axes: default}
+        named |= dict(zip((lengths, axes, "norm"), args, strict=False)) | kwargs
         given = {key: value for key, value in named.items() if value is not None}
         return getattr(xp.fft, name)(a, **given)
 
@@ -164,17 +228,26 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.tril: tril,
     np.triu: triu,
     np.vdot: vdot,
+    np.linalg.cond: cond,
+    np.linalg.eig: eig,
+    np.linalg.eigh: _hermitian("eigh"),
+    np.linalg.eigvals: eigvals,
+    np.linalg.eigvalsh: _hermitian("eigvalsh"),
+    np.linalg.lstsq: lstsq,
     np.linalg.multi_dot: multi_dot,
     np.linalg.norm: norm,
+    np.linalg.pinv: pinv,
     np.linalg.qr: qr,
     np.linalg.svd: svd,
+    np.linalg.tensorinv: tensorinv,
+    np.linalg.tensorsolve: tensorsolve,
 }
 # Those with the standard's signature, or NumPy's common one of the transforms.
 _LINALG = """
-    cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank
-    matrix_transpose outer pinv slogdet solve svdvals tensordot trace vecdot vector_norm
+    cholesky cross det diagonal inv matmul matrix_norm matrix_power matrix_rank matrix_transpose
+    outer slogdet solve svdvals tensordot trace vecdot vector_norm
 """
-_FFT = {
+_FFT: dict[str, tuple[Any, ...]] = {
     "fft ifft rfft irfft hfft ihfft": ("n", "axis"),
     "fftn ifftn rfftn irfftn": ("s", "axes"),
     "fftshift ifftshift": ("axes", "axes"),
@@ -184,3 +257,5 @@ for _name in _LINALG.split():
 for _names, _keywords in _FFT.items():
     for _name in _names.split():
         FUNCTIONS[getattr(np.fft, _name)] = _of_fft(_name, *_keywords)
+for _name in ("fft", "ifft", "rfft", "irfft"):
+    FUNCTIONS[getattr(np.fft, f"{_name}2")] = _of_fft(f"{_name}n", "s", "axes", (-2, -1))

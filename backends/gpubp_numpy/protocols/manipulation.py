@@ -43,6 +43,11 @@ def flipud(xp: Any, m: Any) -> Any:
     return xp.flip(m, axis=0)
 
 
+def rollaxis(xp: Any, a: Any, axis: int, start: int = 0) -> Any:
+    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    return xp.moveaxis(a, axis, start - (axis < start))
+
+
 def rot90(xp: Any, m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     for _ in range(k % 4):
         m = xp.flip(swapaxes(xp, m, *axes), axis=axes[0])
@@ -106,6 +111,31 @@ def append(xp: Any, arr: Any, values: Any, axis: int | None = None) -> Any:
     if axis is None:
         return xp.concat([flat(xp, arr), flat(xp, values)], axis=0)
     return concatenate(xp, (arr, values), axis)
+
+
+def block(xp: Any, arrays: Any) -> Any:
+    depth, first = 0, arrays
+    while isinstance(first, list):
+        depth, first = depth + 1, first[0]
+
+    def parts(blocks: Any) -> list[Any]:
+        return [y for x in blocks for y in parts(x)] if isinstance(blocks, list) else [blocks]
+
+    ndim = max(depth, *[np.ndim(x) for x in parts(arrays)])
+
+    def joined(blocks: Any, axis: int) -> Any:
+        if isinstance(blocks, list):
+            return xp.concat([joined(x, axis + 1) for x in blocks], axis=axis)
+        blocks = array(xp, blocks)
+        return xp.reshape(blocks, (*[1] * (ndim - blocks.ndim), *blocks.shape))
+
+    return joined(arrays, -depth)
+
+
+def delete(xp: Any, arr: Any, obj: Any, axis: int | None = None) -> Any:
+    arr, axis = axis_or_flat(xp, arr, axis)
+    kept = np.delete(np.arange(arr.shape[axis]), obj)
+    return xp.take(arr, xp.asarray(kept), axis=axis)
 
 
 def at_least(xp: Any, ndim: int, x: Any) -> Any:
@@ -243,11 +273,13 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.atleast_1d: _at_least(1),
     np.atleast_2d: _at_least(2),
     np.atleast_3d: _at_least(3),
+    np.block: block,
     np.broadcast_arrays: broadcast_arrays,
     np.broadcast_to: broadcast_to,
     np.column_stack: column_stack,
     np.concatenate: concatenate,
     np.copy: copy,
+    np.delete: delete,
     np.dsplit: _split(lambda x: 2),
     np.dstack: dstack,
     np.empty_like: _like("empty_like"),
@@ -269,6 +301,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.repeat: repeat,
     np.reshape: reshape,
     np.roll: roll,
+    np.rollaxis: rollaxis,
     np.rot90: rot90,
     np.shape: lambda xp, a: a.shape,
     np.size: lambda xp, a, axis=None: a.size if axis is None else a.shape[axis],

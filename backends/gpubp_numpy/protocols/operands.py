@@ -31,11 +31,9 @@ def axis_or_flat(xp: Any, x: Any, axis: int | None) -> tuple[Any, int]:
 
 # What says the same, where a name alone would not lead there.
 _INSTEAD = {
-    "apply_along_axis": "gpubp.vmap",
-    "average": "numpy.mean, or numpy.sum of the products with the weights",
-    "convolve": "gpubp.nn.Conv2d",
-    "logaddexp.reduce": "gpubp.special.logsumexp",
-    "median": "numpy.sort and the element in the middle",
+    "histogram": "numpy.bincount with weights",
+    "nanmedian": "numpy.median of x[~numpy.isnan(x)]",
+    "polyfit": "numpy.linalg.lstsq with numpy.vander",
     "vectorize": "gpubp.vmap",
 }
 

@@ -82,15 +82,6 @@ def average(xp: Any, a: Any, axis: Any = None, weights: Any = None) -> Any:
     return xp.sum(xp.multiply(a, weights), axis=axis) / total
 
 
-def nansum(xp: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return xp.sum(xp.where(xp.isnan(a), 0.0, a), axis=axis, keepdims=keepdims)
-
-
-def nanmean(xp: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    valid = xp.astype(xp.logical_not(xp.isnan(a)), a.dtype)
-    return nansum(xp, a, axis, keepdims=keepdims) / xp.sum(valid, axis=axis, keepdims=keepdims)
-
-
 def sort(xp: Any, a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
     a, axis = axis_or_flat(xp, a, axis)
     return xp.sort(a, axis=axis)
@@ -140,8 +131,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.max: _reduction("max"),
     np.mean: _typed_reduction("mean"),
     np.min: _reduction("min"),
-    np.nanmean: nanmean,
-    np.nansum: nansum,
     np.nonzero: nonzero,
     np.prod: _typed_reduction("prod"),
     np.ptp: ptp,

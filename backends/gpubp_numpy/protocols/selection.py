@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpubp_numpy.protocols.operands import array, array_like
+from gpubp_numpy.protocols.operands import array, array_like, axis_or_flat, flat
 
 
 def where(xp: Any, condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -82,6 +82,23 @@ def isin(xp: Any, element: Any, test_elements: Any, *, invert: bool = False) -> 
     return xp.isin(element, array(xp, test_elements), invert=invert)
 
 
+def compress(xp: Any, condition: Any, a: Any, axis: int | None = None) -> Any:
+    a, axis = axis_or_flat(xp, a, axis)
+    chosen = xp.nonzero(xp.asarray(condition))[0]
+    return xp.take(a, chosen, axis=axis)
+
+
+def extract(xp: Any, condition: Any, arr: Any) -> Any:
+    return compress(xp, flat(xp, condition), arr)
+
+
+def real_if_close(xp: Any, a: Any, tol: float = 100) -> Any:
+    if not iscomplexobj(xp, a):
+        return a
+    tol = tol * float(xp.finfo(a.dtype).eps) if tol > 1 else tol
+    return xp.real(a) if bool(xp.all(xp.abs(xp.imag(a)) < tol)) else a
+
+
 def iscomplexobj(xp: Any, x: Any) -> bool:
     return xp.isdtype(x.dtype, "complex floating")
 
@@ -92,14 +109,22 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.around: round,
     np.array_equal: array_equal,
     np.clip: clip,
+    np.compress: compress,
+    np.extract: extract,
     np.fix: lambda xp, x: xp.trunc(x),
+    np.i0: lambda xp, x: xp.special.i0(x),
     np.imag: imag,
     np.isclose: isclose,
+    np.iscomplex: lambda xp, x: imag(xp, x) != 0,
     np.iscomplexobj: iscomplexobj,
     np.isin: isin,
+    np.isneginf: lambda xp, x: x == -math.inf,
+    np.isposinf: lambda xp, x: x == math.inf,
+    np.isreal: lambda xp, x: imag(xp, x) == 0,
     np.isrealobj: lambda xp, x: not iscomplexobj(xp, x),
     np.nan_to_num: nan_to_num,
     np.real: real,
+    np.real_if_close: real_if_close,
     np.result_type: lambda xp, *args: xp.result_type(*args),
     np.round: round,
     np.select: select,

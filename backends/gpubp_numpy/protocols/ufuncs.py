@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
+from gpubp.core.primitive import PRIMITIVES
 from gpubp.errors import UnsupportedFunctionError
 from gpubp_numpy.protocols.operands import array_like, unsupported
 
@@ -38,16 +41,25 @@ COMPOSED: dict[str, Any] = {
     # NaN is what differs from itself, in an array and in a Python number.
     "fmax": lambda xp, x, y: xp.maximum(xp.where(x != x, y, x), xp.where(y != y, x, y)),
     "fmin": lambda xp, x, y: xp.minimum(xp.where(x != x, y, x), xp.where(y != y, x, y)),
-    "fmod": lambda xp, x, y: xp.subtract(x, xp.multiply(xp.trunc(xp.divide(x, y)), y)),
+    "divmod": lambda xp, x, y: (xp.floor_divide(x, y), xp.remainder(x, y)),
+    "float_power": lambda xp, x, y: xp.pow(x, y),
+    "fmod": lambda xp, x, y: _toward_zero(xp, x, y, xp.remainder(x, y)),
     "heaviside": lambda xp, x, y: xp.where(x < 0, 0.0, xp.where(x > 0, 1.0, y)),
     "logaddexp2": lambda xp, x, y: (
         xp.logaddexp(xp.multiply(x, math.log(2)), xp.multiply(y, math.log(2))) / math.log(2)
     ),
+    "modf": lambda xp, x: (x - xp.trunc(x), xp.trunc(x)),
     "matvec": lambda xp, x, y: xp.matmul(x, y[..., None])[..., 0],
     "rad2deg": lambda xp, x: xp.multiply(x, 180 / math.pi),
     "radians": lambda xp, x: xp.multiply(x, math.pi / 180),
     "vecmat": lambda xp, x, y: xp.matmul(xp.conj(x)[..., None, :], y)[..., 0, :],
 }
+
+
+def _toward_zero(xp: Any, x: Any, y: Any, r: Any) -> Any:
+    """The remainder with the sign of ``x``, from that with the sign of ``y``."""
+    return xp.where(xp.logical_and(r != 0, (x < 0) != (y < 0)), r - y, r)
+
 
 REDUCE = {
     "add": "sum",
@@ -115,18 +127,22 @@ def _reduce(
     keepdims: bool = False,
     **kwargs: Any,
 ) -> Any:
-    if name not in REDUCE:
-        raise unsupported(f"{name}.reduce", [f"{known}.reduce" for known in REDUCE])
     if kwargs:
         _refuse(f"{name}.reduce", kwargs)
-    cast = {} if dtype is None else {"dtype": dtype}
-    return getattr(xp, REDUCE[name])(x, axis=axis, keepdims=keepdims, **cast)
+    if name in REDUCE:
+        cast = {} if dtype is None else {"dtype": dtype}
+        return getattr(xp, REDUCE[name])(x, axis=axis, keepdims=keepdims, **cast)
+    if name == "logaddexp":
+        return xp.special.logsumexp(x, axis=axis, keepdims=keepdims)
+    result = functools.reduce(functools.partial(_call, xp, name), xp.unstack(x, axis=axis))
+    return xp.expand_dims(result, axis=axis) if keepdims else result
 
 
 def _accumulate(xp: Any, name: str, x: Any, axis: int = 0, dtype: Any = None) -> Any:
-    if name not in ACCUMULATE:
-        raise unsupported(f"{name}.accumulate", [f"{known}.accumulate" for known in ACCUMULATE])
-    return getattr(xp, ACCUMULATE[name])(x, axis=axis, dtype=dtype)
+    if name in ACCUMULATE:
+        return getattr(xp, ACCUMULATE[name])(x, axis=axis, dtype=dtype)
+    rows = itertools.accumulate(xp.unstack(x, axis=axis), functools.partial(_call, xp, name))
+    return xp.stack(list(rows), axis=axis)
 
 
 def _outer(xp: Any, name: str, x: Any, y: Any, **kwargs: Any) -> Any:
@@ -134,15 +150,27 @@ def _outer(xp: Any, name: str, x: Any, y: Any, **kwargs: Any) -> Any:
     return _call(xp, name, xp.reshape(x, (*x.shape, *[1] * y.ndim)), y, **kwargs)
 
 
-def _at(xp: Any, name: str, x: Any, indices: Any, *values: Any) -> Any:
-    raise UnsupportedFunctionError(
-        f"numpy.{name}.at is not supported on traced arrays; write x[i] = v for the places i that "
-        f"occur once, or add a one-hot product for those that repeat"
-    )
+def _at(xp: Any, name: str, x: Any, indices: Any, *values: Any) -> None:
+    if name not in ("add", "subtract") or isinstance(x, np.ndarray):
+        raise UnsupportedFunctionError(
+            f"numpy.{name}.at is not supported on traced arrays, but for adding to and subtracting "
+            "from a traced one; write x[i] = v for the places i that occur once"
+        )
+    places = xp.reshape(xp.arange(x.size), x.shape)[indices]
+    added = xp.broadcast_to(xp.asarray(*values, dtype=x.dtype), places.shape)
+    added = added if name == "add" else -added
+    flat = PRIMITIVES["index_add"](xp.reshape(x, (-1,)), added, places)
+    x[...] = xp.reshape(flat, x.shape)
 
 
-def _reduceat(xp: Any, name: str, x: Any, indices: Any, **kwargs: Any) -> Any:
-    raise unsupported(f"{name}.reduceat", [f"{known}.reduce" for known in REDUCE])
+def _reduceat(xp: Any, name: str, x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
+    x = xp.moveaxis(x, axis, 0)
+    ends = [*list(indices)[1:], x.shape[0]]
+    parts = [
+        _reduce(xp, name, x[i:j], 0, dtype) if i < j else x[i]
+        for i, j in zip(indices, ends, strict=True)
+    ]
+    return xp.stack(parts, axis=axis)
 
 
 def _refuse(name: str, kwargs: dict[str, Any]) -> None:

@@ -137,8 +137,9 @@ class Rewriter(Trace):
         operation.args = tuple(args)
 
     def _as_number(self, operation: Operation, i: int, a: Value) -> Any:
-        if operation.primitive.name == "where" and i == 0:
-            return None  # libraries want an array there
+        others = [o for j, o in enumerate(operation.args) if j != i]
+        if operation.primitive.name == "where" and (i == 0 or type(others[1]) is not Value):
+            return None  # libraries want an array there, and one beside a number
         return number_of(a, self)
 
     def _unspread(self, a: Value) -> Value | None:

@@ -7,6 +7,8 @@ from gpubp.compiler.passes.fusion.body import body
 from gpubp.compiler.passes.fusion.groups import Group, Groups, bits
 from gpubp.compiler.passes.fusion.layout import arrange
 from gpubp.compiler.passes.fusion.lowering import Lowering
+from gpubp.compiler.passes.fusion.nodes import Node
+from gpubp.compiler.passes.fusion.recompute import recompute
 from gpubp.compiler.program import Operation, Program, Value
 
 
@@ -14,6 +16,8 @@ def fuse(program: Program) -> Program:
     """The program with groups of operations as one operation each."""
     groups = Groups(program)
     groups.grow()
+    groups.join_readers()
+    recompute(groups)
     operations: list[Operation] = []
     for group in groups.all():
         if group.nodes:
@@ -24,12 +28,24 @@ def fuse(program: Program) -> Program:
 
 
 def _fused(groups: Groups, group: Group) -> Operation:
-    nodes, outputs = groups.ordered(group), groups.outputs(group)
+    outputs = groups.outputs(group)
+    nodes = _needed(groups.ordered(group), outputs)
     kernel, args = Lowering(nodes, arrange(nodes, set(outputs))).kernel(outputs)
     constants = groups.program.constants
     primitive = Fused(kernel, body(nodes, args, outputs, constants, groups.producers))
     last = nodes[-1].operation
     return Operation(primitive, tuple(args), {}, tuple(outputs), last.region, last.line)
+
+
+def _needed(nodes: list[Node], outputs: list[Value]) -> list[Node]:
+    """Without nodes whose values nobody reads any more, since others compute them again."""
+    needed = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if node.result in needed:
+            kept.append(node)
+            needed.update(read.base for read in node.operands())
+    return kept[::-1]
 
 
 def in_order(operations: list[Operation]) -> list[Operation]:

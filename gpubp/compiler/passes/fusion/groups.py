@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from gpubp.compiler.passes.axes import Axes, Loops, Untied, flat
 from gpubp.compiler.passes.fusion.layout import arrange
@@ -104,7 +104,7 @@ class Groups:
             self.needed.update(view.operands())
 
     def _bit(self, operation: Operation) -> int:
-        return 1 << self.position[operation]
+        return 1 << self.position[operation] if operation in self.position else 0
 
     def _one_each(self) -> None:
         operations = self.program.operations
@@ -123,19 +123,18 @@ class Groups:
                 after[j] |= 1 << i
         for i, operation in enumerate(operations):
             node = self.nodes.get(operation)
-            nodes = [] if node is None else [*self._counters(node), node]
-            by_result = {node.result: node for node in nodes}
+            by_result = {} if node is None else self._with_ranges(node)
             self.groups[i] = Group(1 << i, before[i], after[i], by_result)
 
-    def _counters(self, node: Node) -> list[Node]:
-        """A copy for this node of each range that it reads: nobody need store one."""
+    def _with_ranges(self, node: Node) -> dict[Value, Node]:
+        """A node by its result, and a copy of each range that it reads: nobody need store one."""
         found: dict[Value, Node] = {}
         for read in node.operands():
             counter = found.get(read.base) or self.make.counter(read.base)
             if counter is not None:
                 self._tie_read(counter, read)
                 found[read.base] = counter
-        return list(found.values())
+        return {**found, node.result: node}
 
     def all(self) -> list[Group]:
         """Each group once."""
@@ -146,7 +145,8 @@ class Groups:
         found = [
             value
             for value, node in group.nodes.items()
-            if node.reads and (value in self.needed or self.readers.get(value, 0) & ~group.members)
+            if self._bit(node.operation) & group.members
+            and (value in self.needed or self.readers.get(value, 0) & ~group.members)
         ]
         return sorted(found, key=self._order)
 
@@ -177,6 +177,14 @@ class Groups:
                 merged |= self.merge(self._group(read.base), group)
         return merged
 
+    def join_readers(self) -> None:
+        """Merge groups that read the same array, the largest first: it is read once then."""
+        positions = {value: list(bits(mask)) for value, mask in self.readers.items()}
+        for value in sorted(positions, key=lambda value: -size_of(value.shape)):
+            first, *others = positions[value]
+            for i in others:
+                self.merge(self.groups[first], self.groups[i], readers=True)
+
     def _choose(self, node: Node, operation: Operation) -> bool:
         """Fuse a gather only where rows are at hand: it looks at all their elements."""
         read = node.reads[0]
@@ -195,8 +203,11 @@ class Groups:
     def _group(self, value: Value) -> Group:
         return self.groups[self.position[self.producers[value]]]
 
-    def merge(self, first: Group, second: Group) -> bool:
-        """Merge two groups if one kernel can do the work of both and no path leaves and returns."""
+    def merge(self, first: Group, second: Group, readers: bool = False) -> bool:
+        """Merge two groups if one kernel can do the work of both and no path leaves and returns.
+
+        With ``readers`` only if both read some array in the same way.
+        """
         if first is second or not (first.nodes and second.nodes):
             return False
         members = first.members | second.members
@@ -204,7 +215,59 @@ class Groups:
             return False
         merged = first.merged(second)
         # What both read is read once if the same loops can walk it.
-        return any(self._try(first, second, merged, shared) for shared in (True, False))
+        ways = (True,) if readers else (True, False)
+        return any(self._try(first, second, merged, shared) for shared in ways)
+
+    def reading_groups(self, value: Value, but: Group) -> list[Group]:
+        """The groups that read a value, each once."""
+        found = {id(g): g for g in (self.groups[i] for i in bits(self.readers.get(value, 0)))}
+        return [group for group in found.values() if group is not but]
+
+    def can_store(self, group: Group, extra: Collection[Value]) -> bool:
+        """Whether a group could write these of its values too."""
+        try:
+            arrange(list(group.nodes.values()), {*self.outputs(group), *extra})
+        except Untied:
+            return False
+        return True
+
+    def adopt(self, groups: Sequence[Group], steps: Sequence[Operation]) -> bool:
+        """Let groups make the result of the last step themselves, by steps of another group."""
+        mark = self.loops.mark()
+        try:
+            grown = [self._with_steps(group, steps) for group in groups]
+        except Untied:
+            self.loops.undo(mark)
+            return False
+        made = {y for operation in steps for y in operation.results}
+        for group in grown:
+            for i in bits(group.members):
+                self.groups[i] = group
+            for value in made:
+                self.readers[value] = self.readers.get(value, 0) & ~group.members
+            for operation in steps:
+                for value in {r.base for r in self.nodes[operation].operands()} - made:
+                    self.readers[value] |= group.members & -group.members
+        return True
+
+    def _with_steps(self, group: Group, steps: Sequence[Operation]) -> Group:
+        mark = self.loops.mark()
+        for shared in (True, False):
+            grown = group
+            try:
+                for operation in reversed(steps):
+                    if operation.results[0] not in group.nodes:
+                        copy = self.make.make(operation)
+                        assert copy is not None
+                        step = Group(0, 0, 0, self._with_ranges(copy))
+                        self._tie(grown, step, shared)
+                        grown = grown.merged(step)
+                self._check(grown)
+            except Untied:
+                self.loops.undo(mark)
+                continue
+            return grown
+        raise Untied
 
     def _try(self, first: Group, second: Group, merged: Group, shared: bool) -> bool:
         mark = self.loops.mark()

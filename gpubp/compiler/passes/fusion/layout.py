@@ -76,6 +76,8 @@ def arrange(nodes: Sequence[Node], outputs: Collection[Value]) -> Layout:
                 raise Untied
         if node.counted and len(flat((node.counted,))) != 1:
             raise Untied
+    if all(len(loops) < len(space) for _, loops in walks):
+        raise Untied  # nothing is as large as the space: they have little in common
     row = row or []
     if math.prod(loop.length for loop in row) > LONGEST_ROW:
         raise Untied

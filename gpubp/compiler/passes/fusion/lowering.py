@@ -66,7 +66,8 @@ class Lowering:
     def _argument(self, node: Node, position: int) -> int | Literal:
         read = node.reads[position]
         if read is None:
-            return Literal(node.operation.args[position])
+            number = node.operation.args[position]
+            return Literal(node.literals.get(position, number))
         if read.base in self.inside:
             return self.numbers[read.base]
         return self.inputs[read.base, self._operand(node, position, read)]
@@ -85,8 +86,7 @@ class Lowering:
             found = self._gather(node, dtype)
         elif name == "index_add":
             hit, _ = self._hit(node, 2)
-            added = self._argument(node, 1) if node.reads[1] else Literal(node.fill)
-            found = self._step("where", (hit, added, Literal(0)), dtype)
+            found = self._step("where", (hit, self._argument(node, 1), Literal(0)), dtype)
         elif name == "arange":
             found = self._arange(node, dtype)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gpubp.compiler.kernel import DTYPES, POINTWISE, REDUCTIONS
@@ -35,7 +35,7 @@ class Node:
         axes: of the result.
         over: loops that a reduction reduces.
         counted: the loop whose position the operation uses.
-        fill: the number that ``index_add`` adds, if it is one.
+        literals: arguments that are arrays of one number, and the number.
     """
 
     operation: Operation
@@ -43,7 +43,7 @@ class Node:
     axes: Axes
     over: Axis = ()
     counted: Axis = ()
-    fill: Any = None
+    literals: dict[int, Any] = field(default_factory=dict)
 
     @property
     def result(self) -> Value:
@@ -151,10 +151,27 @@ def _plain(value: Value) -> bool:
 
 def _pointwise(nodes: Nodes, operation: Operation) -> Node:
     axes = fresh(operation.results[0].shape)
-    reads = tuple(nodes.read(a) for a in operation.args)
+    literals = _literals(nodes, operation)
+    reads = [None if i in literals else nodes.read(a) for i, a in enumerate(operation.args)]
     for read in reads:
         nodes.spread(read, axes)
-    return Node(operation, reads, axes)
+    return Node(operation, tuple(reads), axes, literals=literals)
+
+
+def _literals(nodes: Nodes, operation: Operation) -> dict[int, Any]:
+    """Arguments that are one number everywhere, where a number computes in the same dtype."""
+    arrays = {i: a for i, a in enumerate(operation.args) if type(a) is Value and a.number is None}
+    if operation.primitive.name == "where":
+        arrays.pop(0, None)
+        several = True
+    else:
+        several = len(arrays) > 1
+    dtypes = {dtype_name(a.dtype) for a in arrays.values()}
+    if len(dtypes) != 1 or not several:
+        return {}
+    found = {i: n for i, a in arrays.items() if (n := number_of(a, nodes)) is not None}
+    keep = operation.primitive.name == "where" or len(found) < len(arrays)
+    return found if keep else {}
 
 
 def _reduction(nodes: Nodes, operation: Operation) -> Node:
@@ -223,11 +240,12 @@ def _index_add(nodes: Nodes, operation: Operation) -> Node:
     rows = tuple(axes[walked[i]] if i in walked else () for i in range(ndim))
     labels = nodes.read(index[label])
     fill = number_of(v, nodes)
+    literals = {} if fill is None else {1: fill}
     added = nodes.read(v) if fill is None else None
     nodes.spread(labels, rows)
     nodes.spread(added, rows)
     reads = (None, added, *[labels if a == label else None for a in range(len(index))])
-    return Node(operation, reads, axes, counted=axes[label], fill=fill)
+    return Node(operation, reads, axes, counted=axes[label], literals=literals)
 
 
 _KINDS: dict[str, Callable[[Nodes, Operation], Node]] = {
