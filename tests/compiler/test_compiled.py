@@ -104,7 +104,7 @@ def test_random_numbers_by_key():
     f = gpubp.compile(lambda key: gpubp.random.normal(key, (5,)))
     for seed in (0, 1, 0):
         key = gpubp.random.key(seed, backend="numpy")
-        np.testing.assert_array_equal(f(key), gpubp.random.normal(key, (5,)))
+        np.testing.assert_allclose(f(key), gpubp.random.normal(key, (5,)), rtol=1e-14)
 
 
 def test_compiled_inside_compiled_is_one_program():
@@ -193,4 +193,4 @@ def test_a_compiled_function_called_again_inside_a_transformation_is_traced():
     for _ in range(2):
         assert compiled(x) == 5.0
         np.testing.assert_allclose(gpubp.grad(compiled)(x), 2 * x)
-        assert gpubp.grad(lambda w: w * compiled(x))(3.0) == 5.0
+        assert gpubp.grad(lambda w: w * compiled(x))(np.asarray(3.0)) == 5.0
