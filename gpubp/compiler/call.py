@@ -29,7 +29,7 @@ class ProgramCall(Call):
         super().__init__(self._run)
         self.program = program
         self.donated = donated
-        self._executable: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+        self.executable: Callable[[Sequence[Any]], Sequence[Any]] | None = None
         self._derived: dict[Any, Any] = {}
 
     def _run(self, *payloads: Any) -> tuple[Any, ...]:
@@ -37,10 +37,10 @@ class ProgramCall(Call):
             outputs = self.program.outputs
             return tuple(y.abstract() if type(y) is Value else y for y in outputs)
         if any(type(x) is Array for x in payloads):
-            return self.interpret(*payloads)
-        if self._executable is None:
-            self._executable = executable(self.program, self.donated)
-        return tuple(self._executable(payloads))
+            return self.interpret(*payloads)  # inside a larger recording
+        if self.executable is None:
+            self.executable = executable(self.program, self.donated)
+        return tuple(self.executable(payloads))
 
     def interpret(self, *payloads: Any) -> tuple[Any, ...]:
         """The program's operations one by one, on payloads of any kind."""

@@ -12,6 +12,7 @@ from gpubp import errors
 from gpubp.compiler.call import ProgramCall
 from gpubp.compiler.program import Program, Value
 from gpubp.compiler.record import record
+from gpubp.compiler.repeat import OtherKind, Repeat
 from gpubp.core import tree
 from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
@@ -59,6 +60,15 @@ class Recorded:
         self.program: Program
         self.program, self.captured = record(flat, inputs)
         self.call = ProgramCall(self.program, frozenset(donated))
+
+    def repeat(self, leaves: Sequence[Any]) -> Repeat | None:
+        """The shortest way to call it again, where nothing is traced and nothing static."""
+        executable = self.call.executable
+        raw = all(is_dynamic(x) and type(x) not in (Array, ShapeDtype) for x in leaves)
+        static = self.captured or any(s is not ARRAY for s in self.results)
+        if executable is None or static or not raw or stack.traces:
+            return None
+        return Repeat(self.treedef, leaves, executable, self.out_tree)
 
     def finish(self, payloads: Sequence[Any]) -> Any:
         """The user's result from the payloads of its arrays."""
@@ -146,14 +156,24 @@ class Compiled:
         self.static_argnums = static_argnums
         self.donate = donate
         self.programs: OrderedDict[Any, Recorded] = OrderedDict()
+        self._repeat: Repeat | None = None
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if stack.recorder is not None:
             return self.f(*args, **kwargs)  # part of a larger program
+        if self._repeat is not None and not stack.traces:
+            leaves, treedef = tree.flatten((args, kwargs))
+            if treedef == self._repeat.treedef:
+                try:
+                    return self._repeat(leaves)
+                except OtherKind:
+                    pass
         recorded, leaves = self.recorded(args, kwargs)
         arrays = [plain(x) for x in leaves if is_dynamic(x)]
-        return recorded.finish(recorded.call(*arrays, *recorded.captured))
+        found = recorded.finish(recorded.call(*arrays, *recorded.captured))
+        self._repeat = None if self.static_argnums else recorded.repeat(leaves)
+        return found
 
     def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recorded, list[Any]]:
         """The program for these arguments, recorded if none fits yet, and their leaves."""

@@ -15,6 +15,10 @@ from weakref import ref
 
 import numpy as np
 
+from gpubp.compiler.program import Value
+from gpubp.compiler.repeat import OtherKind
+
+ARRAYS: Any = (np.ndarray, np.generic)  # for mypy they would not be one type
 Found = tuple[np.ndarray, Callable[[], Any], int]
 """An array, what gives it back while it lives, and its address."""
 
@@ -43,19 +47,23 @@ _held = object()
 ALONE = sys.getrefcount(_held)
 
 
-def taker(number: int, donated: Collection[int]) -> Callable[[Sequence[Any]], Found]:
-    """What takes argument ``number`` of a call that may overwrite the ``donated`` ones."""
+def taker(number: int, kind: Value, donated: Collection[int]) -> Callable[[Sequence[Any]], Found]:
+    """What takes argument ``number`` of a call that may overwrite the ``donated`` ones.
+
+    It raises :class:`OtherKind` for one of another shape or dtype than ``kind``.
+    """
     written = number in donated
+    shape, dtype = tuple(kind.shape), kind.dtype
 
     def take(inputs: Sequence[Any]) -> Found:
-        x = inputs[number]
+        x: Any = inputs[number]
+        if not isinstance(x, ARRAYS) or x.shape != shape or x.dtype != dtype:
+            raise OtherKind
         fit = type(x) is np.ndarray and x.flags.c_contiguous and x.flags.aligned
-        if fit and donated:
-            fit = not (written and not x.flags.writeable) and _is_apart(x, inputs)
-        if not fit:
-            x = np.array(x, order="C")
-            return x, nothing, address(x)
-        return x, ref(x), address(x)
+        if fit and (not donated or (x.flags.writeable >= written and _is_apart(x, inputs))):
+            return x, ref(x), address(x)
+        copy = np.array(x, order="C")
+        return copy, nothing, address(copy)
 
     def _is_apart(x: np.ndarray, inputs: Sequence[Any]) -> bool:
         """Whether no other argument that is written, or read if this one is, is the same memory."""

@@ -29,6 +29,8 @@ class Executable:
         machine: whether to make machine code of it, where that can be done.
     """
 
+    checks = True  # see gpubp.compiler.repeat
+
     def __init__(self, program: Program, plan: MemoryPlan, machine: bool = True) -> None:
         self.program = program
         self.plan = plan

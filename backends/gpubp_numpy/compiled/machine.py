@@ -158,8 +158,6 @@ class MachineSource(Source):
         name = self.buffer_name(base)
         known = name in self.slots
         slot = self.slots.setdefault(name, len(self.slots))
-        if not known and place.kind == "input":
-            self.whole.add(place.number)
         if not known and place.kind == "call":
             self.lines.append(f"at[{slot}] = address({name})")
         return slot

@@ -10,6 +10,7 @@ import numpy as np
 from gpubp.compiler.kernel import Kernel, Operand
 from gpubp.compiler.memory import ALIGNMENT, MemoryPlan, Place, kernel_of
 from gpubp.compiler.program import Operation, Program, Value
+from gpubp.compiler.repeat import OtherKind
 from gpubp.compiler.views import Layout
 from gpubp.core.backend import get_backend
 from gpubp.core.primitive import Primitive
@@ -51,7 +52,6 @@ class Source:
         self.spaces: dict[tuple[str, Any, Layout], str] = {}
         self.numbers = {f"i{n}" for n, x in enumerate(program.inputs) if x.number}
         self.donated = {p.number for p in plan.places.values() if p.kind == "donated"}
-        self.whole = set(self.donated)  # inputs that must be contiguous
         self.operations()
         self.results()
 
@@ -64,9 +64,13 @@ class Source:
         """The function ``run(inputs)``."""
         given = "".join(f"i{n}, " for n in range(len(self.program.inputs)))
         head = [f"{given} = inputs"] if given else []
-        for n in sorted(self.whole):
-            self.names[f"take{n}"] = taker(n, self.donated)
-            head.append(f"if i{n} is not r{n}(): {self.taken(n)} = take{n}(inputs)")
+        for n, x in enumerate(self.program.inputs):
+            if x.number:
+                self.names.update(OtherKind=OtherKind)
+                head.append(f"if type(i{n}) is not {self.bound(x.number)}: raise OtherKind")
+            else:
+                self.names[f"take{n}"] = taker(n, x, self.donated)
+                head.append(f"if i{n} is not r{n}(): {self.taken(n)} = take{n}(inputs)")
         lines = [*head, *self.buffers(), *self.lines]
         kept = [name for name in self.kept() if name not in self.names]
         self.names.update(dict.fromkeys(kept, nothing))
@@ -75,7 +79,7 @@ class Source:
 
     def kept(self) -> list[str]:
         """Names of what one call leaves for the next."""
-        return [f"r{n}" for n in sorted(self.whole)]
+        return [f"r{n}" for n, x in enumerate(self.program.inputs) if not x.number]
 
     def taken(self, number: int) -> str:
         """Where an argument, what recognises it, and its address go."""
@@ -121,8 +125,6 @@ class Source:
         if place.kind in ("arena", "constant"):
             return self.bound(strided(self.static(place), value.dtype, layout))
         name = self.buffer_name(base)
-        if place.kind == "input" and value is not base:
-            self.whole.add(place.number)
         if layout == Layout.contiguous(self.shape_of_buffer(base)):
             return name
         return self.view(name, value, base, layout)
@@ -286,9 +288,6 @@ class Source:
         """A contiguous array seen otherwise."""
         if wanted.shape == tuple(value.shape) and wanted.is_contiguous():
             return expression
-        place = self.plan.place(value)
-        if place.kind == "input":
-            self.whole.add(place.number)
         name = f"s{len(self.spaces)}"
         if wanted.is_contiguous() and size_of(wanted.shape) == size_of(value.shape):
             self.lines.append(f"{name} = {expression}.reshape({wanted.shape!r})")
