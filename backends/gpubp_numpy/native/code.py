@@ -80,6 +80,11 @@ class Value:
         return DTYPES[self.dtype].kind
 
     @property
+    def bytes(self) -> int:
+        """Of one lane in memory."""
+        return DTYPES[self.dtype].bytes
+
+    @property
     def type(self) -> str:
         return type_name(self.dtype, self.lanes)
 
@@ -334,6 +339,31 @@ class Code:
         name = f"llvm.vector.reduce.or.v{condition.lanes}i1"
         self.declare(name, "i1", [condition.type])
         return self.define(f"call i1 @{name}({condition.type} {condition.name})")
+
+    def in_parts(self, lanes: int, f: Callable[..., Value], *args: Value) -> Value:
+        """``f`` of each run of so many lanes, for instructions of one width."""
+        total = args[0].lanes
+        found = [
+            f(*(self._shuffled(x, x, range(start, start + lanes)) for x in args))
+            for start in range(0, total, lanes)
+        ]
+        while len(found) > 1:
+            pairs = zip(found[::2], found[1::2], strict=True)
+            found = [self._shuffled(a, b, range(2 * a.lanes)) for a, b in pairs]
+        return found[0]
+
+    def _shuffled(self, a: Value, b: Value, lanes: Sequence[int]) -> Value:
+        """The lanes of ``a`` and ``b``, counted through, at these places."""
+        at = ", ".join(f"i32 {lane}" for lane in lanes)
+        name = self.define(
+            f"shufflevector {a.type} {a.name}, {b.type} {b.name}, <{len(lanes)} x i32> <{at}>"
+        )
+        return Value(self, name, a.dtype, len(lanes))
+
+    def halves(self, x: Value) -> tuple[Value, Value]:
+        """The lower and the upper lanes."""
+        half = x.lanes // 2
+        return self._shuffled(x, x, range(half)), self._shuffled(x, x, range(half, x.lanes))
 
     def lanes_of(self, x: Value) -> list[Value]:
         """The lanes as scalars."""

@@ -59,25 +59,8 @@ def across_lanes(op: str, x: Value) -> Value:
     """The lanes combined pairwise, to a scalar."""
     code = x.code
     while x.lanes > 1:
-        half = x.lanes // 2
-        low, high = (
-            Value(
-                code,
-                code.define(
-                    f"shufflevector {x.type} {x.name}, {x.type} poison, <{half} x i32> <"
-                    + ", ".join(f"i32 {start + i}" for i in range(half))
-                    + ">"
-                ),
-                x.dtype,
-                half,
-            )
-            for start in (0, half)
-        )
-        x = REDUCTIONS[op].combine(low, high)
-    if not x.lanes:
-        return x
-    name = code.define(f"extractelement {x.type} {x.name}, i64 0")
-    return Value(code, name, x.dtype, 0)
+        x = REDUCTIONS[op].combine(*code.halves(x))
+    return code.lanes_of(x)[0] if x.lanes else x
 
 
 def check(op: str, dtype: str) -> None:

@@ -59,6 +59,9 @@ class Segment:
     """Compiled steps, called with the addresses of their buffers.
 
     Calls of one segment must not overlap: its scratch memory is its own.
+
+    Attributes:
+        shares: whether it may use the second thread; set it to False for one thread.
     """
 
     def __init__(self, calls: Sequence[Call], background: bool = False) -> None:
@@ -66,7 +69,7 @@ class Segment:
         self._function: Any = None
         self._error: BaseException | None = None
         self._done = threading.Event()
-        self._shares = self._written.shared > 0
+        self.shares = self._written.shared > 0
         self._wakes = self._written.shared > _WORTH_WAKING
         if background:
             threading.Thread(target=self._compile, daemon=True).start()
@@ -99,7 +102,7 @@ class Segment:
     def __call__(self, table: int) -> None:
         """Run it; ``table`` is the address of an array of the buffers' addresses."""
         state = 0
-        if self._shares:
+        if self.shares:
             second = helper()
             if second is not None:
                 state = second.address

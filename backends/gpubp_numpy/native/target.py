@@ -56,7 +56,7 @@ class Target:
 
     def optimised(self, text: str) -> Any:
         module = self.llvm.parse_assembly(text)
-        options = self.llvm.create_pipeline_tuning_options(speed_level=2)
+        options = self.llvm.create_pipeline_tuning_options(speed_level=1)
         options.loop_vectorization = False
         options.slp_vectorization = False
         options.loop_unrolling = False
