@@ -180,10 +180,9 @@ _SMALL = 1 << 22
 def _is_small(recording: Recording, total: int) -> bool:
     elements = 0
     for node in recording.nodes:
-        if type(node) is Node and not node.primitive.multiple_results:
-            elements += size_of(node.y.shape) + sum(size_of(shape_of(a)) for a in node.args)
-        elif type(node) is Node:
-            return False
+        if type(node) is Node:
+            results = node.y if node.primitive.multiple_results else (node.y,)
+            elements += sum(size_of(shape_of(x)) for x in (*results, *node.args))
     return elements * total <= _SMALL
 
 
