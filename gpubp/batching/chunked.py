@@ -14,7 +14,6 @@ from gpubp.batching.chunks import (
     Passed,
     Summed,
     home,
-    own_errors,
     require_chunking,
     run,
     walk,
@@ -23,6 +22,7 @@ from gpubp.batching.forecast import Forecast, budget
 from gpubp.compiler.compiled import Compiled
 from gpubp.compiler.memory import nbytes
 from gpubp.compiler.program import Value
+from gpubp.core.exhaustion import own_errors
 from gpubp.core.namespace import is_array
 from gpubp.core.stack import stack
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.backend import backend_of
+from gpubp.core.exhaustion import exhausted, is_exhausted
 from gpubp.core.namespace import Namespace, is_array, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import normalize_axis
@@ -85,16 +84,14 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
     start = 0
     while start < job.size:
         stop = min(start + chunk, job.size)
-        found, exhausted = None, False
+        found, full = None, False
         try:
             found = result.take(job.call(job.part(start, stop)), start, stop)
         except Exception as error:
-            exhausted = job.namespace.backend.is_out_of_memory(error)
-            if not exhausted:
+            full = is_exhausted(error, job.namespace)
+            if not full:
                 raise
-            # The frames hold the chunk's arrays; those still running clear themselves.
-            traceback.clear_frames(error.__traceback__)
-        if exhausted:
+        if full:
             job.namespace.backend.release_memory(job.namespace.device)
             if stop - start == 1:
                 raise _too_large(job)
@@ -105,41 +102,13 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
 
 
 def _too_large(job: Job) -> errors.OutOfDeviceMemoryError:
-    return exhausted_error(
+    return exhausted(
         job.name,
         job.namespace,
         job.needed(),
         "one example alone does not fit: free memory, use a smaller dtype, or checkpoint parts of "
         'the function; results that are larger than the device fit the host with out="host"',
     )
-
-
-def exhausted_error(
-    name: str, namespace: Namespace, needed: int | None, remedy: str
-) -> errors.OutOfDeviceMemoryError:
-    """The error of a function that found too little memory on a device."""
-    backend, device = namespace.backend, namespace.device
-    info = backend.memory_info(device)
-    where = f"{backend.name}:{backend.device_name(device)}"
-    available = None if info is None else info.free
-    return errors.OutOfDeviceMemoryError(name, where, needed, available, remedy)
-
-
-@contextmanager
-def own_errors(name: str, namespace: Namespace) -> Iterator[None]:
-    """Report exhausted memory as the library's error, outside of chunks too."""
-    try:
-        yield
-    except errors.OutOfDeviceMemoryError:
-        raise
-    except Exception as error:
-        if not namespace.backend.is_out_of_memory(error):
-            raise
-        traceback.clear_frames(error.__traceback__)
-    else:
-        return
-    remedy = "free memory, or give smaller chunks (chunk_size=...)"
-    raise exhausted_error(name, namespace, None, remedy)
 
 
 class Joined:
@@ -171,7 +140,7 @@ class Joined:
             for whole, x, axis in zip(self.leaves, parts, axes, strict=True):
                 if axis is not None and is_array(x):
                     axis = normalize_axis(axis, len(x.shape), "out_axes")
-                    whole[(slice(None),) * axis + (slice(start, stop),)] = x
+                    whole[(slice(None),) * axis + (slice(start, stop), ...)] = x
         self.treedef = tree.structure(found)
         return None
 

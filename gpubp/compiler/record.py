@@ -45,7 +45,8 @@ class Recorder(Trace):
         return self._record(primitive, operands, params, [_value(e) for e in y])
 
     def process_call(self, call: Any, args: Sequence[Any]) -> Any:
-        found = call.run(*[a if type(a) in SCALARS else self.array_of(a) for a in args])
+        run = getattr(call, "interpret", call.run)  # a program inside another: its operations
+        found = run(*[a if type(a) in SCALARS else self.array_of(a) for a in args])
         return tuple(y if type(y) in SCALARS else self.array_of(y) for y in found)
 
     def create(self, primitive: Any, params: dict[str, Any], small: bool) -> Any:

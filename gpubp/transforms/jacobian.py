@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
 from gpubp.core.array import Array
+from gpubp.core.exhaustion import is_exhausted, own_errors
 from gpubp.core.namespace import is_array, is_inexact, namespace_of
 from gpubp.core.registry import FUNCTIONS, METHODS
 from gpubp.core.shapes import shape_of, size_of
@@ -91,6 +93,11 @@ def jacobian(
         compression = compress(sparsity, mode)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
+        arrays = [x for x in tree.leaves(args) if is_array(x)]
+        with own_errors("jacobian", namespace_of(arrays[0])) if arrays else nullcontext():
+            return found(args, kwargs)
+
+    def found(args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         numbers = argument_numbers(argnums, len(args), "jacobian")
         function = with_keywords(f, kwargs)
         recording = record(function, args, numbers, False, "jacobian")
@@ -144,17 +151,21 @@ def _mapped(
     """What the tape makes of every basis vector of the space of the arrays ``along``."""
     through = _pushed if forward else _pulled
     total = sum(size_of(x.shape) for x in along)
-    if out == "device" and (
-        chunk_size is None or (chunk_size == "auto" and _is_small(recording, total))
-    ):
-        return through(recording, inputs, _basis(along), None)
+    namespace = namespace_of(along[0])
+    whole = chunk_size is None or (chunk_size == "auto" and _is_small(recording, total))
+    if whole and out == "device":
+        try:
+            return through(recording, inputs, _basis(along), None)
+        except Exception as error:
+            if chunk_size is None or total == 1 or not is_exhausted(error, namespace):
+                raise
+        chunk_size = (total + 1) // 2
 
     from gpubp.batching.chunked import Chunked  # with the compiler, which few Jacobians need
 
     def part(leaves: Sequence[Any]) -> list[Any]:
         return through(recording, inputs, _unit_vectors(plain(leaves[0]), along), None)
 
-    namespace = namespace_of(along[0])
     xp = namespace.backend.xp
     numbers = xp.arange(total, dtype=xp.int64, device=namespace.device)
     found = Chunked("jacobian", chunk_size, out).joined(part, [numbers], [0], total, 0, None)
@@ -169,10 +180,9 @@ _SMALL = 1 << 22
 def _is_small(recording: Recording, total: int) -> bool:
     elements = 0
     for node in recording.nodes:
-        if type(node) is Node and not node.primitive.multiple_results:
-            elements += size_of(node.y.shape) + sum(size_of(shape_of(a)) for a in node.args)
-        elif type(node) is Node:
-            return False
+        if type(node) is Node:
+            results = node.y if node.primitive.multiple_results else (node.y,)
+            elements += sum(size_of(shape_of(x)) for x in (*results, *node.args))
     return elements * total <= _SMALL
 
 

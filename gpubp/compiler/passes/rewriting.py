@@ -140,6 +140,8 @@ class Rewriter(Trace):
         others = [o for j, o in enumerate(operation.args) if j != i]
         if operation.primitive.name == "where" and (i == 0 or type(others[1]) is not Value):
             return None  # libraries want an array there, and one beside a number
+        if operation.primitive.name == "divide_no_nan" and i == 0:
+            return None  # it is compared with zero, which gives a condition
         return number_of(a, self)
 
     def _unspread(self, a: Value) -> Value | None:
