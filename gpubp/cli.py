@@ -17,6 +17,7 @@ from gpubp.errors import GpubpError
 COMMANDS = {
     "train": ("gpubp.train.command", "train a classifier, on digits or on your own data"),
     "predict": ("gpubp.train.predict", "write what a trained network makes of new examples"),
+    "check": ("gpubp.check", "compare every function with the right values, in ulps"),
     "info": ("gpubp.info", "say which backends are usable, and why the others are not"),
 }
 
