@@ -95,7 +95,7 @@ class _Bound:
         self.numbers: dict[tuple[Value, str], tuple[Any, list[Any]]] = {}
         self.arrays: dict[Value, Any] = {}
         self.steps = self.bind()
-        self.held = [sys.getrefcount(x) for x in self.inputs]
+        self.held = [self.references(i) for i in range(len(self.inputs))]
 
     # Buffers
 
@@ -182,10 +182,13 @@ class _Bound:
         for place in self.plan.places.values():
             if place.kind == "donated":
                 i = place.number
-                held = sys.getrefcount(self.inputs[i]) > self.held[i]
-                if held and inputs[i] is not self.inputs[i]:
+                if inputs[i] is not self.inputs[i] and self.references(i) > self.held[i]:
                     return False
         return True
+
+    def references(self, i: int) -> int:
+        """How many there are to the buffer of input ``i``, from views of it too."""
+        return sys.getrefcount(self.inputs[i])
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         self.values = dict(zip(self.program.inputs, inputs, strict=True))
