@@ -19,6 +19,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,6 +98,36 @@ def made_sources(package: Any) -> Iterator[Source]:
         compiler._compile_module_with_cache = compile_in_cupy
 
 
+def generated_sources() -> Iterator[Source]:
+    """What `compile` makes: every operation on every kind of number, and every form of loop."""
+    from gpubp.compiler.kernel import POINTWISE, REDUCTIONS, Kernel, Operand, Step
+    from gpubp_cupy.compiled.launch import OPTIONS, full_source, source_of
+    from gpubp_cupy.compiled.operations import compiles
+
+    for dtype in ("float32", "float64", "int8", "int32", "int64", "uint64", "bool"):
+        names = [op for op in sorted(POINTWISE) if compiles(op, dtype)]
+        steps = tuple(Step(op, (0, 1, 2)[: arity(op)], dtype) for op in names)
+        full, one = Operand(dtype, (1,)), Operand(dtype, (1,))
+        outputs = tuple((3 + i, full) for i in range(len(steps)))
+        kernel = Kernel((100,), (one, one, one), steps, outputs)
+        yield Source(f"operations on {dtype}", full_source(source_of(kernel)), OPTIONS)
+    for op in sorted(REDUCTIONS):
+        dtype = "bool" if op in ("all", "any") else "float32"
+        for shape in ((40, 30), (4, 3000)):
+            full = Operand(dtype, (shape[1], 1))
+            kept = (Operand(dtype, (1, 0)), Operand(dtype, (0, 1)), Operand(dtype, (0, 0)))
+            steps = tuple(Step(op, (0,), dtype, over) for over in ((1,), (0,), (0, 1)))
+            kernel = Kernel(shape, (full,), steps, tuple(enumerate(kept, 1)))
+            yield Source(f"{op} of {shape}", full_source(source_of(kernel)), OPTIONS)
+
+
+def arity(op: str) -> int:
+    """How many operands an element-wise operation has."""
+    from gpubp.core.primitive import PRIMITIVES
+
+    return 1 if op == "astype" else len(PRIMITIVES[op].partials)
+
+
 def text(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> str:
     """The program's log or PTX."""
     size = ctypes.c_size_t()
@@ -138,14 +169,16 @@ def main() -> None:
         importlib.import_module("cudaemu").install()
     package = importlib.import_module("gpubp_cupy")
     nvrtc = ctypes.CDLL(str(shipped("nvidia-cuda-nvrtc-cu12", "lib/libnvrtc.so.12")))
-    sources = [*file_sources(package), *made_sources(package)]
+    sources = [*file_sources(package), *made_sources(package), *generated_sources()]
     architectures = known_architectures(nvrtc)
+    tasks = [(source, architecture) for source in sources for architecture in architectures]
+    with ThreadPoolExecutor() as pool:  # the compiler runs outside of Python's lock
+        complaints = list(pool.map(lambda task: complaint(nvrtc, *task), tasks))
     failures = 0
-    for source in sources:
-        for architecture in architectures:
-            if said := complaint(nvrtc, source, architecture):
-                failures += 1
-                print(f"{source.name}, compute_{architecture}:\n{said}")
+    for (source, architecture), said in zip(tasks, complaints, strict=True):
+        if said:
+            failures += 1
+            print(f"{source.name}, compute_{architecture}:\n{said}")
     print(f"NVRTC: {len(sources)} CUDA sources, architectures {architectures}, {failures} failures")
     sys.exit(failures > 0)
 

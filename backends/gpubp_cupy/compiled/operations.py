@@ -92,6 +92,25 @@ REDUCTIONS = {  # what joins two parts, and what joins nothing
 }
 
 
+_ON_BOOLEANS = frozenset(("equal", "not_equal", "where", "positive", "astype"))
+
+
+def compiles(op: str, dtype: str) -> bool:
+    """Whether the standard has the pointwise operation for arrays of this dtype."""
+    if op.startswith("bitwise"):
+        return not (dtype.startswith("float") or (dtype == "bool" and "shift" in op))
+    if op.startswith("logical") or dtype == "bool":
+        return dtype == "bool" and (op.startswith("logical") or op in _ON_BOOLEANS)
+    return dtype.startswith("float") or op in _ON_INTEGERS or op in _OF_ALL_NUMBERS
+
+
+_OF_ALL_NUMBERS = frozenset((
+    *("abs_real", "add", "astype", "equal", "floor_divide", "greater", "greater_equal", "less"),
+    *("less_equal", "maximum", "minimum", "multiply", "negative", "not_equal", "positive"),
+    *("remainder", "sign_real", "square", "subtract", "where"),
+))  # fmt: skip
+
+
 def _bound(dtype: str, sign: int) -> Any:
     if dtype == "bool":
         return sign > 0
