@@ -101,8 +101,9 @@ def made_sources(package: Any) -> Iterator[Source]:
 def generated_sources() -> Iterator[Source]:
     """What `compile` makes: every operation on every kind of number, and every form of loop."""
     from gpubp.compiler.kernel import POINTWISE, REDUCTIONS, Kernel, Operand, Step
-    from gpubp_cupy.compiled.launch import OPTIONS, full_source, source_of
+    from gpubp_cupy.compiled.launch import OPTIONS, full_source
     from gpubp_cupy.compiled.operations import compiles
+    from gpubp_cupy.compiled.source import generate
 
     for dtype in ("float32", "float64", "int8", "int32", "int64", "uint64", "bool"):
         names = [op for op in sorted(POINTWISE) if compiles(op, dtype)]
@@ -110,7 +111,7 @@ def generated_sources() -> Iterator[Source]:
         full, one = Operand(dtype, (1,)), Operand(dtype, (1,))
         outputs = tuple((3 + i, full) for i in range(len(steps)))
         kernel = Kernel((100,), (one, one, one), steps, outputs)
-        yield Source(f"operations on {dtype}", full_source(source_of(kernel)), OPTIONS)
+        yield Source(f"operations on {dtype}", full_source(generate(kernel)), OPTIONS)
     for op in sorted(REDUCTIONS):
         dtype = "bool" if op in ("all", "any") else "float32"
         for shape in ((40, 30), (4, 3000)):
@@ -118,14 +119,14 @@ def generated_sources() -> Iterator[Source]:
             kept = (Operand(dtype, (1, 0)), Operand(dtype, (0, 1)), Operand(dtype, (0, 0)))
             steps = tuple(Step(op, (0,), dtype, over) for over in ((1,), (0,), (0, 1)))
             kernel = Kernel(shape, (full,), steps, tuple(enumerate(kept, 1)))
-            yield Source(f"{op} of {shape}", full_source(source_of(kernel)), OPTIONS)
+            yield Source(f"{op} of {shape}", full_source(generate(kernel)), OPTIONS)
 
 
 def arity(op: str) -> int:
     """How many operands an element-wise operation has."""
     from gpubp.core.primitive import PRIMITIVES
 
-    return 1 if op == "astype" else len(PRIMITIVES[op].partials)
+    return len(getattr(PRIMITIVES[op], "partials", "x"))  # `astype` has one
 
 
 def text(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> str:
