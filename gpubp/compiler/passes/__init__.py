@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpubp.compiler.passes import algebra, dead_code, products
 from gpubp.compiler.passes.fusion import fuse as fuse_groups
 from gpubp.compiler.passes.rewriting import Rewriter
+from gpubp.compiler.passes.schedule import schedule
 from gpubp.compiler.program import Program
 
 
@@ -20,4 +21,4 @@ def optimize(program: Program, fuse: bool = True) -> Program:
         program = dead_code.remove(Rewriter(program, rules).run())
     if fuse:
         program = dead_code.remove(fuse_groups(program))
-    return program
+    return schedule(program)

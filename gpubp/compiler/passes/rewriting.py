@@ -73,25 +73,34 @@ class Rewriter(Trace):
         operation.region, operation.line = self.region, self.line
         if isinstance(operation.primitive, Elementwise):
             self._ease_operands(operation)
-        folded = fold(operation, self.constants)
-        if folded is not None:
-            self.constants[operation.results[0]] = folded
-            return operation.results
+        key = _key(operation)
+        found = self.written.get(key)
+        if found is None:
+            found = self._folded(operation) or self._by_rule(operation) or self._append(operation)
+            if key is not None:
+                self.written[key] = found
+        return found
+
+    def _folded(self, operation: Operation) -> tuple[Value, ...] | None:
+        y = fold(operation, self.constants)
+        if y is None:
+            return None
+        self.constants[operation.results[0]] = y
+        return operation.results
+
+    def _by_rule(self, operation: Operation) -> tuple[Value, ...] | None:
         for pattern, build, names in self.rules.get(operation.primitive.name, ()):
             bound: dict[str, Any] = {}
             if pattern.match_operation(operation, self, bound):
                 y = build(*[self._wrap(bound[name]) for name in names])
                 if y is not None and _alike(y := self._operand(y), operation.results[0]):
                     return (y,)
-        key = _key(operation)
-        found = self.written.get(key)
-        if found is None:
-            found = operation.results
-            if key is not None:
-                self.written[key] = found
-            self.operations.append(operation)
-            self.producers.update(dict.fromkeys(operation.results, operation))
-        return found
+        return None
+
+    def _append(self, operation: Operation) -> tuple[Value, ...]:
+        self.operations.append(operation)
+        self.producers.update(dict.fromkeys(operation.results, operation))
+        return operation.results
 
     def producer(self, value: Value) -> Operation | None:
         """The operation that makes a value."""
