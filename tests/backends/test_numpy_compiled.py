@@ -26,6 +26,7 @@ def prepare(program, donated=(), fuse=False, machine=False):
 @pytest.fixture(params=[1 << 12, 1 << 18, 1 << 30], ids=["small tiles", "tiles", "whole"])
 def tile_bytes(request, monkeypatch):
     monkeypatch.setattr(tiles, "TILE_BYTES", request.param)
+    monkeypatch.setattr(tiles, "TILE_ELEMENTS", 1 << 8)
     tiles.tiling.cache_clear()
     yield
     tiles.tiling.cache_clear()

@@ -23,7 +23,8 @@ from gpubp.core.primitive import PRIMITIVES
 from gpubp.core.shapes import Shape
 from gpubp_numpy.compiled.forms import OUT, Form, pointwise
 
-TILE_BYTES = 1 << 18  # of all that one pass over a tile touches: see ci/bench_compile.py --tiles
+TILE_BYTES = 1 << 19  # of all that one pass over a tile touches: half of a second-level cache
+TILE_ELEMENTS = 1 << 14  # but so many, or the calls cost more than what the cache saves
 
 REDUCTIONS: dict[str, tuple[np.ufunc, Callable[[np.dtype[Any]], Any]]] = {  # and what to start from
     "all": (np.logical_and, lambda dtype: True),
@@ -139,32 +140,38 @@ def tiling(kernel: Kernel) -> Tiling:
 
 def _cut(kernel: Kernel) -> tuple[int, int]:
     """The axis to cut, and the length of a piece."""
-    row = len(kernel.shape) - 1
-    sizes = [np.dtype(x.dtype).itemsize for x in kernel.inputs]
-    sizes += [np.dtype(s.dtype).itemsize for s in kernel.steps]
-    varies = kernel.varies()
-
-    def touched(extent: Shape) -> int:
-        """Bytes: an upper bound, since buffers are used again."""
-        return sum(
-            size * math.prod(n for n, v in zip(extent, along, strict=True) if v)
-            for size, along in zip(sizes, varies, strict=True)
-        )
-
-    shape = kernel.shape
-    if touched(shape) <= TILE_BYTES:
-        return 0, shape[0]
+    shape, row = kernel.shape, len(kernel.shape) - 1
     used = {a for s in kernel.steps for a in s.args if type(a) is int}
     steps = enumerate(kernel.steps, len(kernel.inputs))
     by_row = any(row in s.over and number in used for number, s in steps)
     last = row - 1 if by_row else row  # a row whose sum is used stays in one piece
-    if last < 0:
+    if last < 0 or math.prod(shape) <= TILE_ELEMENTS or _touched(kernel, shape) <= TILE_BYTES:
         return 0, shape[0]
     for axis in range(last + 1):
-        one = touched((*(1,) * (axis + 1), *shape[axis + 1 :]))
+        inner = shape[axis + 1 :]
+        # Of many positions at once, so that the room between buffers does not count.
+        tried = min(shape[axis], max(1, _TRIED // math.prod(inner)))
+        one = _touched(kernel, (*(1,) * axis, tried, *inner)) / tried
         if one <= TILE_BYTES or axis == last:
-            return axis, min(max(TILE_BYTES // one, 1), shape[axis])
+            length = max(int(TILE_BYTES / one), TILE_ELEMENTS // math.prod(inner), 1)
+            return axis, min(length, shape[axis])
     raise AssertionError("the last axis is always cut")
+
+
+_TRIED = 1024  # elements
+
+
+def _touched(kernel: Kernel, extent: Shape) -> int:
+    """Bytes of operands, results and buffers for a tile of this extent."""
+    looped = tuple(n != m for n, m in zip(kernel.shape, extent, strict=True))
+    writer = _Writer(kernel, extent, looped)
+    total = writer.end
+    varies = kernel.varies()
+    operands = [*enumerate(kernel.inputs), *kernel.outputs]
+    for value, operand in operands:
+        lengths = zip(extent, varies[value], strict=True)
+        total += np.dtype(operand.dtype).itemsize * math.prod(n for n, v in lengths if v)
+    return total
 
 
 class _Writer:

@@ -1,0 +1,1 @@
+"""The computations that ci/bench_compile.py times, one kind in each module."""
