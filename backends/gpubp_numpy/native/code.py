@@ -412,8 +412,8 @@ class Code:
             return size
         return self.define(f"trunc i64 {size} to {integer}")
 
-    def function(self, name: str, parameters: str, attributes: str = "noinline") -> None:
+    def function(self, name: str, parameters: str, linkage: str = "internal") -> None:
         """Add what was written to the module, as a function without a result."""
         self.module.functions[name] = "\n".join(
-            [f"define internal void @{name}({parameters}) {attributes} #0 {{", *self.lines, "}"]
+            [f"define {linkage} void @{name}({parameters}) noinline #0 {{", *self.lines, "}"]
         )

@@ -6,6 +6,7 @@ import pytest
 from backends.numpy.native.kernels import kernel, step, table
 from gpubp_numpy import native
 from gpubp_numpy.native import cache
+from gpubp_numpy.native.writing import write
 
 if not native.available():
     pytest.skip("llvmlite is not installed", allow_module_level=True)
@@ -120,3 +121,14 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     found, x, y = some_kernel(5)
     call([native.Call(found, (0, 1))], [x, y])
     np.testing.assert_array_equal(y, 5 * x)
+
+
+def test_steps_that_differ_in_their_buffers_are_compiled_once():
+    x, y, z = draw(50), draw(50), np.empty(50, np.float32)
+    found, _ = kernel([x, y], [step("subtract", 0, 1)], [2])
+    apart = [native.Call(found, (0, 1, 2)), native.Call(found, (1, 0, 2))]
+    assert len(write(apart).text) < 1.5 * len(write(apart[:1]).text)
+    call([*apart, native.Call(found, (2, 2, 2))], [x, y, z])  # the last one on itself is another
+    np.testing.assert_array_equal(z, 0)
+    call(apart, [x, y, z])
+    np.testing.assert_array_equal(z, y - x)
