@@ -40,6 +40,12 @@ def kind(dtype: str) -> str:
     return DTYPES[dtype].kind
 
 
+def bytes_of(dtype: str) -> int:
+    """Of one element in memory; raises :class:`Unsupported` as :func:`kind` does."""
+    kind(dtype)
+    return DTYPES[dtype].bytes
+
+
 def type_name(dtype: str, lanes: int, memory: bool = False) -> str:
     """LLVM's name of a vector, or of a scalar for ``lanes`` 0."""
     kind(dtype)

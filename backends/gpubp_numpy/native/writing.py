@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gpubp.compiler.kernel import Kernel
+from gpubp.compiler.kernel import Kernel, Operand
+from gpubp.core.shapes import Shape
 from gpubp_numpy.native.accumulators import gathering
-from gpubp_numpy.native.code import Code
-from gpubp_numpy.native.collapse import collapsed
+from gpubp_numpy.native.code import Code, bytes_of
+from gpubp_numpy.native.collapse import collapsed, operands
 from gpubp_numpy.native.nest import Nest
 from gpubp_numpy.native.places import Place
 from gpubp_numpy.native.products import (
@@ -71,12 +72,13 @@ def write(calls: Sequence[Call]) -> Written:
     before = write_limit(code) if limit else ""
     scratch, shared = 0, 0.0
     for call in calls:
-        distinct = list(dict.fromkeys(call.buffers))
-        step = steps.of(call.what, tuple(map(distinct.index, call.buffers)))
-        for place, buffer in enumerate(distinct):
+        what, places = _located(call)
+        step = steps.of(what, _aliased(call))
+        for i, (buffer, at) in enumerate(places):
             slot = code.define(f"getelementptr ptr, ptr %table, i64 {buffer}")
             address = code.define(f"load ptr, ptr {slot}")
-            slot = code.define(f"getelementptr ptr, ptr {own}, i64 {place}")
+            address = code.define(f"getelementptr i8, ptr {address}, i64 {at}")
+            slot = code.define(f"getelementptr ptr, ptr {own}, i64 {i}")
             code.line(f"store ptr {address}, ptr {slot}")
         code.line(f"call void @{step.name}(ptr {own}, ptr %scratch, ptr %helper)")
         scratch, shared = max(scratch, step.scratch), shared + step.shared
@@ -88,35 +90,73 @@ def write(calls: Sequence[Call]) -> Written:
     return Written(target().text(steps.module), scratch, shared)
 
 
+def _located(call: Call) -> tuple[Kernel | Gemm, list[tuple[int, int]]]:
+    """A step without its offsets, and for each operand its buffer and the bytes before it."""
+    what = call.what
+    if isinstance(what, Gemm):
+        size = bytes_of(what.dtype)
+        at = [offset * size for offset in what.offsets]
+        return replace(what, offsets=(0, 0, 0)), list(zip(call.buffers, at, strict=True))
+    at = [o.offset * bytes_of(o.dtype) for o in operands(what)]
+    inputs = tuple(replace(o, offset=0) for o in what.inputs)
+    outputs = tuple((v, replace(o, offset=0)) for v, o in what.outputs)
+    located = replace(what, inputs=inputs, outputs=outputs)
+    return located, list(zip(call.buffers, at, strict=True))
+
+
+def _aliased(call: Call) -> bool:
+    """Whether an output of a kernel shares memory with an input."""
+    if isinstance(call.what, Gemm):
+        return False
+    spans = [_span(o, call.what.shape) for o in operands(call.what)]
+    inputs = len(call.what.inputs)
+    taken = list(zip(call.buffers, spans, strict=True))
+    return any(
+        x == y and a < d and c < b for x, (a, b) in taken[:inputs] for y, (c, d) in taken[inputs:]
+    )
+
+
+def _span(operand: Operand, shape: Shape) -> tuple[int, int]:
+    """The first byte of an operand in its buffer, and the first behind it."""
+    reach = [s * (n - 1) for s, n in zip(operand.strides, shape, strict=True) if n]
+    first = operand.offset + sum(r for r in reach if r < 0)
+    last = operand.offset + sum(r for r in reach if r > 0)
+    size = bytes_of(operand.dtype)
+    return first * size, (last + 1) * size
+
+
 class _Steps:
-    """The functions of a segment's steps: one for steps that differ only in their buffers."""
+    """The functions of a segment's steps: one for steps that differ only in where things lie."""
 
     def __init__(self) -> None:
         self.module = target().module()
         write_sharing(self.module)
-        self._known: dict[tuple[Kernel | Gemm, tuple[int, ...]], _Step] = {}
+        self._known: dict[tuple[Kernel | Gemm, bool], _Step] = {}
 
-    def of(self, what: Kernel | Gemm, buffers: tuple[int, ...]) -> _Step:
-        """The function of a step whose buffers are these entries of its table."""
-        key = (what, buffers)
+    def of(self, what: Kernel | Gemm, aliased: bool) -> _Step:
+        """The function of a step; its table has the operands in order."""
+        key, name = (what, aliased), f"step{len(self._known)}"
         if key not in self._known:
-            write_one = self._product if isinstance(what, Gemm) else self._kernel
-            self._known[key] = write_one(f"step{len(self._known)}", what, buffers)  # type: ignore[arg-type]  # by the same test
+            if isinstance(what, Gemm):
+                self._known[key] = self._product(name, what)
+            else:
+                self._known[key] = self._kernel(name, what, aliased)
         return self._known[key]
 
-    def _product(self, name: str, gemm: Gemm, buffers: tuple[int, ...]) -> _Step:
-        write_product(self.module, f"{name}_part", gemm, buffers)
+    def _product(self, name: str, gemm: Gemm) -> _Step:
+        write_product(self.module, f"{name}_part", gemm)
         code = Code(self.module)
         code.label("entry")
         self._share(code, f"{name}_part", parts(gemm))
         self._end(code, name)
         return _Step(name, 0, _NS_PER_FLOP * flops(gemm) if parts(gemm) > 1 else 0.0)
 
-    def _kernel(self, name: str, kernel: Kernel, buffers: tuple[int, ...]) -> _Step:
-        kernel, places = collapsed(kernel), [Place("table", b) for b in buffers]
+    def _kernel(self, name: str, kernel: Kernel, aliased: bool) -> _Step:
+        kernel = collapsed(kernel)
+        places = [Place("table", i) for i in range(len(operands(kernel)))]
         code = Code(self.module)
         code.label("entry")
-        nest = self._nest(f"{name}_rows", kernel, places)
+        nest = self._nest(f"{name}_rows", kernel, places, aliased)
         share = share_kernel(nest)
         if share.parts > 1:
             self._part(nest, share.chunk)
@@ -130,8 +170,8 @@ class _Steps:
         self._end(code, name)
         return _Step(name, nest.scratch * share.parts, share.work if share.parts > 1 else 0.0)
 
-    def _nest(self, name: str, kernel: Kernel, places: list[Place]) -> Nest:
-        nest = Nest(name, kernel, places, self.module, target().vector_bytes)
+    def _nest(self, name: str, kernel: Kernel, places: list[Place], aliased: bool = False) -> Nest:
+        nest = Nest(name, kernel, places, self.module, target().vector_bytes, aliased)
         nest.write()
         return nest
 
