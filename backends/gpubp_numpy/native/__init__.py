@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from gpubp.compiler.kernel import Kernel
 from gpubp_numpy.native.code import Unsupported
 from gpubp_numpy.native.products import Gemm, blas
-from gpubp_numpy.native.segment import Call, Segment, write
+from gpubp_numpy.native.segment import Segment
+from gpubp_numpy.native.writing import Call, write
 
 __all__ = ["Call", "Gemm", "Segment", "Unsupported", "available", "products", "segment", "supports"]
 

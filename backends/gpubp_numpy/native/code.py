@@ -40,6 +40,12 @@ def kind(dtype: str) -> str:
     return DTYPES[dtype].kind
 
 
+def bytes_of(dtype: str) -> int:
+    """Of one element in memory; raises :class:`Unsupported` as :func:`kind` does."""
+    kind(dtype)
+    return DTYPES[dtype].bytes
+
+
 def type_name(dtype: str, lanes: int, memory: bool = False) -> str:
     """LLVM's name of a vector, or of a scalar for ``lanes`` 0."""
     kind(dtype)
@@ -412,8 +418,8 @@ class Code:
             return size
         return self.define(f"trunc i64 {size} to {integer}")
 
-    def function(self, name: str, parameters: str, attributes: str = "noinline") -> None:
+    def function(self, name: str, parameters: str, linkage: str = "internal") -> None:
         """Add what was written to the module, as a function without a result."""
         self.module.functions[name] = "\n".join(
-            [f"define internal void @{name}({parameters}) {attributes} #0 {{", *self.lines, "}"]
+            [f"define {linkage} void @{name}({parameters}) noinline #0 {{", *self.lines, "}"]
         )

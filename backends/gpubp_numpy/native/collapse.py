@@ -18,7 +18,8 @@ def collapsed(kernel: Kernel) -> Kernel:
     return kernel
 
 
-def _operands(kernel: Kernel) -> list[Operand]:
+def operands(kernel: Kernel) -> list[Operand]:
+    """What is read, then what is written."""
     return [*kernel.inputs, *(operand for _, operand in kernel.outputs)]
 
 
@@ -49,7 +50,7 @@ def _without_short_axes(kernel: Kernel) -> Kernel:
 def _one(kernel: Kernel, axis: int) -> bool:
     """Whether an axis and the next lie as one for every operand and reduction."""
     n = kernel.shape[axis + 1]
-    return all(o.strides[axis] == o.strides[axis + 1] * n for o in _operands(kernel)) and all(
+    return all(o.strides[axis] == o.strides[axis + 1] * n for o in operands(kernel)) and all(
         (axis in s.over) == (axis + 1 in s.over) for s in kernel.steps
     )
 

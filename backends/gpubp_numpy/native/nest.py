@@ -28,7 +28,8 @@ class Nest:
     """Writes the function ``name(table, scratch, lo, hi)`` of one kernel.
 
     ``lo`` and ``hi`` bound the rows, all leading axes taken as one; of a ``flat`` kernel, which
-    has one axis and one walk over it, they bound the elements.
+    has one axis and one walk over it, they bound the elements. ``aliased``: an output shares its
+    memory with an input.
     """
 
     def __init__(
@@ -38,12 +39,11 @@ class Nest:
         where: Sequence[Place],
         module: Module,
         vector_bytes: int,
+        aliased: bool,
     ) -> None:
         self.name, self.kernel = name, kernel
         self.code = Code(module)
         self.values = Values(kernel)
-        inputs = len(kernel.inputs)
-        aliased = bool(set(where[:inputs]) & set(where[inputs:]))
         self.phases = Phases(self.values, aliased)
         self.rows, self.length = math.prod(kernel.shape[:-1]), kernel.shape[-1]
         self.flat = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -138,9 +137,10 @@ def write_unlimit(code: Code, before: str) -> None:
     )
 
 
-def write_product(module: Module, name: str, gemm: Gemm, buffers: Sequence[int]) -> None:
+def write_product(module: Module, name: str, gemm: Gemm) -> None:
     """Add the function ``name(table, scratch, part)`` that computes a part of a product.
 
+    Its table holds the addresses of a, b and c, offsets included.
     The parts are of the products of a batch, or else of the longer side of the result.
     """
     library = blas()
@@ -160,7 +160,7 @@ def write_product(module: Module, name: str, gemm: Gemm, buffers: Sequence[int])
         "m": (1 if gemm.transpose_a else gemm.lda, 0, gemm.ldc),
         "n": (0, gemm.ldb if gemm.transpose_b else 1, 1),
     }[cut]
-    offsets = [str(offset) for offset in gemm.offsets]
+    offsets = ["0"] * 3
     if (count := parts(gemm)) > 1:
         whole = sizes[cut]
         assert isinstance(whole, int)
@@ -169,13 +169,10 @@ def write_product(module: Module, name: str, gemm: Gemm, buffers: Sequence[int])
         left = code.define(f"sub i64 {whole}, {first}")
         short = code.define(f"icmp slt i64 {left}, {chunk}")
         sizes[cut] = code.define(f"select i1 {short}, i64 {left}, i64 {chunk}")
-        offsets = [
-            code.define(f"add i64 {offset}, {code.define(f'mul i64 {first}, {step}')}")
-            for offset, step in zip(offsets, along, strict=True)
-        ]
+        offsets = [code.define(f"mul i64 {first}, {step}") for step in along]
     addresses = []
-    for buffer, offset in zip(buffers, offsets, strict=True):
-        slot = code.define(f"getelementptr ptr, ptr %table, i64 {buffer}")
+    for place, offset in enumerate(offsets):
+        slot = code.define(f"getelementptr ptr, ptr %table, i64 {place}")
         base = code.define(f"load ptr, ptr {slot}")
         addresses.append(code.define(f"getelementptr {scalar}, ptr {base}, i64 {offset}"))
     flags = [_TRANSPOSED if t else _PLAIN for t in (gemm.transpose_a, gemm.transpose_b)]

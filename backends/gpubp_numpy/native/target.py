@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import os
 from typing import Any
 
 from gpubp_numpy.native.code import Module
@@ -42,8 +44,9 @@ class Target:
         )
 
         self.identity = f"llvmlite {llvmlite.__version__} {self.cpu} {self.features}"
-        for name, address in symbols().items():
+        for name, address in (symbols() | yielding()).items():
             llvm.add_symbol(name, address)
+        self.yields = bool(yielding())
 
     def module(self) -> Module:
         return Module(self.has_avx512)
@@ -74,6 +77,15 @@ class Target:
         """The same to read."""
         found: str = self._machine.emit_assembly(self.optimised(text))
         return found
+
+
+@functools.cache
+def yielding() -> dict[str, int]:
+    """The address of what gives a thread's processor to another, by the name of its callers."""
+    if os.name == "nt":
+        return {}
+    found = ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value
+    return {"gpubp_yield": found} if found else {}
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from gpubp_numpy.native.target import target
 _LINE = 64  # bytes of a cache line: each word that both threads write has its own
 _WORDS = ("open", "active", "next", "engaged", "busy", "asleep", "job")
 OFFSET = {word: _LINE * place for place, word in enumerate(_WORDS)}
-_SPINS = 2000  # pauses after the last segment before the helper sleeps, about 100 us
+_SPINS = 2000  # pauses, about 50 us, before a thread lets another have its processor, or sleeps
 
 _TEXT = """
 define internal ptr @gpubp_enter(ptr %state) #0 {{
@@ -116,11 +116,17 @@ publish:
   store atomic i64 0, ptr %open seq_cst, align 8
   br label %wait
 wait:
+  %spin = phi i64 [0, %publish], [%more, %pause], [%more, %yield]
   %working = load atomic i64, ptr %active seq_cst, align 8
   %still = icmp ne i64 %working, 0
   br i1 %still, label %pause, label %end
 pause:
   {pause}
+  %more = add i64 %spin, 1
+  %long = icmp sgt i64 %more, {spins}
+  br i1 %long, label %yield, label %wait
+yield:
+  {give}
   br label %wait
 end:
   ret void
@@ -128,7 +134,7 @@ end:
 """
 
 _HELPER = """
-define void @gpubp_help(ptr %state, i64 %spins) #0 {{
+define void @gpubp_help(ptr %state) #0 {{
 entry:
   %open = getelementptr i8, ptr %state, i64 {open}
   %active = getelementptr i8, ptr %state, i64 {active}
@@ -155,9 +161,13 @@ rest:
   %running = load atomic i64, ptr %engaged seq_cst, align 8
   %busy = icmp ne i64 %running, 0
   %following = add i64 %spin, 1
-  %tired = icmp sgt i64 %following, %spins
-  %sleep = select i1 %busy, i1 false, i1 %tired
-  br i1 %sleep, label %end, label %idle
+  %tired = icmp sgt i64 %following, {spins}
+  br i1 %tired, label %give, label %idle
+give:
+  br i1 %busy, label %yield, label %end
+yield:
+  {give}
+  br label %idle
 idle:
   br label %head
 end:
@@ -184,15 +194,23 @@ def _pause(module: Module) -> str:
     return f"call void @{name}({argument})"
 
 
+def _filled(text: str, module: Module) -> str:
+    give = pause = _pause(module)
+    if target().yields:
+        module.declarations["gpubp_yield"] = "declare i32 @gpubp_yield()"
+        give = "call i32 @gpubp_yield()"
+    return text.format(pause=pause, give=give, spins=_SPINS, **OFFSET)
+
+
 def write_sharing(module: Module) -> None:
     """Add the functions that a segment shares its jobs with: enter, share, leave."""
-    module.functions["gpubp_share"] = _TEXT.format(pause=_pause(module), **OFFSET)
+    module.functions["gpubp_share"] = _filled(_TEXT, module)
 
 
 def write_helping(module: Module) -> None:
     """Add the helper's function; it returns when there has been nothing to do for a while."""
     write_sharing(module)
-    module.functions["gpubp_help"] = _HELPER.format(pause=_pause(module), **OFFSET)
+    module.functions["gpubp_help"] = _filled(_HELPER, module)
 
 
 class Helper:
@@ -202,7 +220,7 @@ class Helper:
         module = target().module()
         write_helping(module)
         self._loaded = load(target().text(module))
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self._help: Any = kind(self._loaded.address("gpubp_help"))
         self._memory = np.zeros(_LINE * (len(_WORDS) + 1), np.uint8)
         start = self._memory.ctypes.data
@@ -224,7 +242,7 @@ class Helper:
 
     def _run(self) -> None:
         while not self._quits:
-            self._help(self.address, _SPINS)
+            self._help(self.address)
             self._asleep.value = 1
             self._bell.acquire()
 

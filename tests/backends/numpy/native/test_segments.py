@@ -1,11 +1,14 @@
 """Segments: several steps in one call, products by NumPy's BLAS, and what is kept on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from backends.numpy.native.kernels import kernel, step, table
 from gpubp_numpy import native
 from gpubp_numpy.native import cache
+from gpubp_numpy.native.writing import write
 
 if not native.available():
     pytest.skip("llvmlite is not installed", allow_module_level=True)
@@ -120,3 +123,38 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     found, x, y = some_kernel(5)
     call([native.Call(found, (0, 1))], [x, y])
     np.testing.assert_array_equal(y, 5 * x)
+
+
+def test_steps_that_differ_in_their_buffers_are_compiled_once():
+    memory = draw(100)
+    x, y, z = memory[:50], memory[50:], np.zeros(50, np.float32)
+    found, _ = kernel([x, y], [step("subtract", 0, 1)], [2])
+    moved = replace(found, inputs=(found.inputs[0], replace(found.inputs[1], offset=50)))
+    calls = [native.Call(moved, (0, 0, 1)), native.Call(found, (2, 1, 1))]
+    assert len(write(calls).text) < 1.5 * len(write(calls[:1]).text)
+    call(calls, [memory, z, z])
+    np.testing.assert_array_equal(z, z - z)
+    call(calls[:1], [memory, z])
+    np.testing.assert_array_equal(z, x - y)
+
+
+def test_an_output_behind_its_input_in_one_buffer_is_not_in_place():
+    memory = draw(2, 30, 70)
+    x, y = memory
+    found, _ = kernel([x], SOFTMAX, [5])
+    ((value, place),) = found.outputs
+    moved = replace(found, outputs=((value, replace(place, offset=30 * 70)),))
+    reference = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    call([native.Call(moved, (0, 0))], [memory])
+    np.testing.assert_allclose(y, reference, 1e-5)
+    call([native.Call(found, (0, 0))], [memory])  # and this one is
+    np.testing.assert_allclose(x, reference, 1e-5)
+
+
+SOFTMAX = [
+    step("max", 0, over=(1,)),
+    step("subtract", 0, 1),
+    step("exp", 2),
+    step("sum", 3, over=(1,)),
+    step("divide", 3, 4),
+]
