@@ -66,6 +66,11 @@ class NumpyBackend(Backend):
 
         return {"version": self._np.__version__, "BLAS": blas_in_use()}
 
+    def product_route(self, a: Any, b: Any) -> tuple[str, str]:
+        from gpubp_numpy.kernels.products import choose
+
+        return choose(a, b)
+
     def writes(self, operation: Any) -> bool:
         from gpubp_numpy.compiled import writes
 

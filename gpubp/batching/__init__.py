@@ -1,5 +1,6 @@
-"""Batches: gradients for each example, chunks that fit the device, routes of matrix products."""
+"""Batches in chunks that fit the memory, and routes of matrix products."""
 
+from gpubp.batching.product_route import product_route
 from gpubp.batching.stream import iter_chunks
 
-__all__ = ["iter_chunks"]
+__all__ = ["iter_chunks", "product_route"]

@@ -205,6 +205,10 @@ class Backend:
         """What a user may want to know about the installation, such as the BLAS in use."""
         return {}
 
+    def product_route(self, a: Any, b: Any) -> tuple[str, str]:
+        """What computes the product of these (stacks of) matrices, and why that."""
+        return "matmul", "the library's own"
+
     # Compiled programs (gpubp.compiler); by themselves they are plain calls, one by one.
 
     def writes(self, operation: Any) -> bool:

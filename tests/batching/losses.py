@@ -108,6 +108,37 @@ def _checkpointed(xp, p, x):
     return xp.sum(gpubp.checkpoint(lambda p, x: xp.tanh(x @ p["w"] + p["b"]))(p, x))
 
 
+def _convolutions(xp, p, x):
+    """Many windows and few weights, then the other way round; groups, strides and padding."""
+    from gpubp.nn.convolution import convolution, convolution_transpose
+
+    h = xp.tanh(convolution(x, p["w"], padding=1, groups=2) + p["b"])
+    h = convolution(h, p["v"], stride=3, padding="same")
+    return xp.sum(convolution_transpose(h, p["u"]) ** 2)
+
+
+def _shared_kernel(xp, p, x):
+    from gpubp.nn.convolution import convolution
+
+    return xp.sum(convolution(xp.tanh(convolution(x, p, padding=1)), p, padding=1) ** 2)
+
+
+def _layers(xp, p, x):
+    """Attention, normalisation and a convolution of the library's own."""
+    block, norm, conv = p
+    h = norm(x + block(x, causal=True))
+    return xp.sum(xp.tanh(conv(h)))
+
+
+def _made_layers() -> Any:
+    from gpubp import nn, random
+
+    keys = random.split(random.key(3, backend="numpy"), 2)
+    block = nn.MultiHeadAttention(6, heads=2, key=keys[0], dtype="float64")
+    norm = nn.LayerNorm(6, key=keys[0], dtype="float64")
+    return block, norm, nn.Conv1d(5, 4, 3, key=keys[1], dtype="float64")
+
+
 _W = {"w": _draw(5, 4)}
 CASES = {
     "mlp": Case(
@@ -138,6 +169,18 @@ CASES = {
     "views that overlap": Case(_twice_seen, _draw(5, 4), (_draw(BATCH, 5),), made=("",)),
     "inner gradient": Case(_inner_gradient, _W, (_draw(BATCH, 5),)),
     "inner vmap": Case(_inner_vmap, _draw(5, 4), (_draw(BATCH, 3, 5),)),
+    "convolutions": Case(
+        _convolutions,
+        {
+            "w": _draw(4, 1, 3, 3),
+            "b": _draw(4, 1, 1),
+            "v": _draw(30, 4, 3, 3),
+            "u": _draw(30, 2, 2, 2),
+        },
+        (_draw(BATCH, 2, 5, 5),),
+    ),
+    "shared kernel": Case(_shared_kernel, _draw(2, 2, 3), (_draw(BATCH, 2, 7),)),
+    "layers": Case(_layers, _made_layers(), (_draw(BATCH, 5, 6),)),
     "checkpoint": Case(_checkpointed, {**_W, "b": _draw(4)}, (_draw(BATCH, 5),)),
     "complex": Case(
         lambda xp, p, x: xp.sum(xp.abs(x @ p) ** 2),

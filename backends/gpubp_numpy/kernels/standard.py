@@ -112,7 +112,6 @@ KERNELS = {
     "expm1": expm1,
     "flip": flip,
     "floor_divide": floor_divide,
-    "matmul": np.matmul,
     "max": _reduction(np.maximum),
     "min": _reduction(np.minimum),
     "permute_dims": permute_dims,

@@ -11,28 +11,42 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from gpubp.batching.per_example.convolved import Convolved
+from gpubp.batching.per_example.meeting import Meeting
 from gpubp.batching.per_example.terms import Outer, Rows, Term
 from gpubp.core.namespace import namespace_of
 from gpubp.core.registry import FUNCTIONS
 from gpubp.core.shapes import Shape, shape_of, size_of
 from gpubp.rules.elementwise import add, less, where
-from gpubp.rules.families import materialize
 from gpubp.rules.linear_algebra import transpose
 from gpubp.rules.manipulation import reshape_p
 
 
 class Consumer(NamedTuple):
-    """Factors of a gradient; arguments of the functions are those of the primitive."""
+    """Whether a call's arguments and parameters are of the kind, and the factors it then has."""
 
     applies: Callable[[Sequence[Any], dict[str, Any]], bool]
-    # (primitive's name, d_z with the batch as axis 0, arguments, which are batched, batch size)
-    term: Callable[[str, Any, Sequence[Any], Sequence[bool], int], Term]
+    term: Callable[[Meeting], Term]
 
 
 def _stack(weight: Any, other: Any) -> bool:
     """Whether a product takes each matrix of ``weight`` for matrices of its own of ``other``."""
     lead = shape_of(weight)[:-2]
     return not lead or shape_of(other)[:-2] == lead
+
+
+def _always(args: Sequence[Any], params: dict[str, Any]) -> bool:
+    return True
+
+
+def _right_factor(m: Meeting) -> Term:
+    """x W"""
+    return _factors(m.name, m.shape(1), m.operand(0), m.dz)
+
+
+def _left_factor(m: Meeting) -> Term:
+    """W x, which is (x^T W^T)^T"""
+    return _factors(m.name, m.shape(0), transpose(m.dz), transpose(m.operand(1)))
 
 
 def _factors(name: str, weight: Shape, left: Any, right: Any) -> Outer:
@@ -49,20 +63,27 @@ def _grouped(x: Any, groups: Shape) -> Any:
     return x if tuple(x.shape) == shape else reshape_p(x, shape=shape)
 
 
-def _right_factor(
-    name: str, dz: Any, args: Sequence[Any], batched: Sequence[bool], size: int
-) -> Term:
-    """x W"""
-    x = materialize(args[0], batched[0], size)
-    return _factors(name, tuple(shape_of(args[1])), x, dz)
+def _by_image(m: Meeting) -> Term:
+    """A convolution of x"""
+    return Convolved(m.name, m.operand(0), m.dz, m.shape(1), m.params["windows"])
 
 
-def _left_factor(
-    name: str, dz: Any, args: Sequence[Any], batched: Sequence[bool], size: int
-) -> Term:
-    """W x, which is (x^T W^T)^T"""
-    x = materialize(args[1], batched[1], size)
-    return _factors(name, tuple(shape_of(args[0])), transpose(dz), transpose(x))
+def _by_result(m: Meeting) -> Term:
+    """A transposed convolution of y, which makes images"""
+    return Convolved(m.name, m.dz, m.operand(1), m.shape(0), m.params["windows"])
+
+
+def _looked_up(m: Meeting) -> Term:
+    """W[i]"""
+    shape = m.shape(0)
+    index = _from_the_front(m.operand(1), shape[0])
+    count = size_of(tuple(index.shape[1:]))
+    return Rows(
+        m.name,
+        reshape_p(index, shape=(m.size, count)),
+        reshape_p(m.dz, shape=(m.size, count, size_of(shape[1:]))),
+        shape,
+    )
 
 
 def _from_the_front(index: Any, count: int) -> Any:
@@ -71,22 +92,10 @@ def _from_the_front(index: Any, count: int) -> Any:
     return where(less(index, 0), add(index, count), index)
 
 
-def _looked_up(name: str, dz: Any, args: Sequence[Any], batched: Sequence[bool], size: int) -> Term:
-    """W[i]"""
-    table, index = args
-    index = _from_the_front(materialize(index, batched[1], size), table.shape[0])
-    count = size_of(tuple(index.shape[1:]))
-    rest = tuple(table.shape)[1:]
-    return Rows(
-        name,
-        reshape_p(index, shape=(size, count)),
-        reshape_p(dz, shape=(size, count, size_of(rest))),
-        tuple(table.shape),
-    )
-
-
 CONSUMERS: dict[tuple[Any, ...], Consumer] = {
+    ("convolution", 1): Consumer(_always, _by_image),
+    ("convolution_input", 0): Consumer(_always, _by_result),
+    ("gather", 0): Consumer(lambda args, params: len(args) == 2, _looked_up),
     ("matmul", 0): Consumer(lambda args, params: _stack(args[0], args[1]), _left_factor),
     ("matmul", 1): Consumer(lambda args, params: _stack(args[1], args[0]), _right_factor),
-    ("gather", 0): Consumer(lambda args, params: len(args) == 2, _looked_up),
 }

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gpubp import errors
 from gpubp.batching.per_example.gradients import Gradients
+from gpubp.batching.per_example.meeting import Meeting
 from gpubp.batching.per_example.terms import Dense, Term
 from gpubp.batching.per_example.trace import ExampleTape, Use
 from gpubp.core import tree
@@ -83,7 +84,7 @@ def _scalar(out: Any, loss: Any, tape: ExampleTape, uses: list[Use]) -> tuple[An
     if type(out) is Array and out._trace is tape.parameters:
         # No example has a part in it: the same for all.
         if out._extra is not None:
-            uses.append(Use(out._extra, len(tape.nodes), out._value, "loss", None, (), 1))
+            uses.append(Use(out._extra, len(tape.nodes), out._value, "loss", None, (), {}, 1))
             tape.nodes.append(None)
             return out._value, len(tape.nodes) - 1
         return out._value, None
@@ -97,12 +98,11 @@ def _lowered(x: Any, mapped: BatchTrace) -> tuple[Any, bool]:
 
 
 def _term(use: Use, ct: Any, mapped: BatchTrace) -> Term:
-    value, batched = _lowered(ct, mapped)
-    value = materialize(value, batched, mapped.size)
+    value = materialize(*_lowered(ct, mapped), mapped.size)
     if use.consumer is not None:
-        pairs = [_lowered(x, mapped) for x in use.others]
-        operands, flags = [x for x, _ in pairs], [b for _, b in pairs]
-        return use.consumer.term(use.name, value, operands, flags, mapped.size)
+        operands, batched = zip(*[_lowered(x, mapped) for x in use.others], strict=True)
+        meeting = Meeting(use.name, use.params, value, operands, batched, mapped.size)
+        return use.consumer.term(meeting)
     if size_of(shape_of(use.value)) <= use.result:
         return Dense(use.name, value, "no larger than its result")
     return Dense(use.name, value, "no factors are known")

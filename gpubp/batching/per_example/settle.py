@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gpubp.batching.per_example.consumers import CONSUMERS
+from gpubp.batching.per_example.meeting import Meeting
 from gpubp.batching.per_example.terms import Dense, Term
 from gpubp.core.array import Array
 from gpubp.core.shapes import shape_of, size_of
@@ -30,7 +31,9 @@ def settled(nodes: list[Any], position: int, term: Term, size: int) -> Iterator[
     consumer = CONSUMERS.get((node.primitive.name, *active))
     if consumer is not None and consumer.applies(node.args, node.params):
         shared = [False] * len(node.args)
-        found = consumer.term(node.primitive.name, term.value, node.args, shared, size)
+        found = consumer.term(
+            Meeting(node.primitive.name, node.params, term.value, node.args, shared, size)
+        )
         yield node.parents[active[0]], found
     elif all(size_of(shape_of(node.args[i])) <= size_of(term.shape) for i in active):
         for i, g in zip(active, _through(node, active, term.value, size), strict=True):

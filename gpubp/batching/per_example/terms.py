@@ -35,6 +35,10 @@ class Term(Protocol):
         """Of the array that it is the gradient by."""
 
     @property
+    def kind(self) -> Any:
+        """Terms of one array and one kind can be joined."""
+
+    @property
     def route(self) -> str:
         """How the norms are found, in words."""
 
@@ -77,6 +81,10 @@ class Outer:
     left: Any
     right: Any
     shape: Shape
+
+    @property
+    def kind(self) -> Any:
+        return Outer
 
     @property
     def _lengths(self) -> tuple[int, int, int]:
@@ -164,6 +172,10 @@ class Rows:
     shape: Shape
 
     @property
+    def kind(self) -> Any:
+        return Rows
+
+    @property
     def route(self) -> str:
         return "|d_z|^2" if self.index.shape[1] == 1 else "Gram trick over equal indices"
 
@@ -235,6 +247,10 @@ class Dense:
     reason: str
 
     @property
+    def kind(self) -> Any:
+        return Dense
+
+    @property
     def shape(self) -> Shape:
         return tuple(self.value.shape[1:])
 
@@ -277,6 +293,7 @@ class Dense:
 
 def inner(first: Any, second: Any) -> Any:
     """Re g_b . conj h_b for terms of the same array, shape (batch,)."""
+    first, second = (t.unfolded() if hasattr(t, "unfolded") else t for t in (first, second))
     if type(first) is type(second):
         return first.dot(second)
     if type(first) is Dense or type(second) is Rows:

@@ -33,6 +33,7 @@ class Use(NamedTuple):
     name: str  # of the primitive
     consumer: Consumer | None  # with which the probe finds d_z; None: the gradient itself
     others: Sequence[Any]  # the arguments, for the consumer
+    params: dict[str, Any]
     result: int  # number of elements of one example's result
 
 
@@ -57,7 +58,7 @@ class ExampleTape(Tape):
         others = [self.lower(v) for v in values]
         size = size_of(y.shape)
         self.uses.append(
-            Use(parameter, probe, others[which], primitive.name, consumer, others, size)
+            Use(parameter, probe, others[which], primitive.name, consumer, others, params, size)
         )
         return Array(y._value, self, position)
 
@@ -112,5 +113,5 @@ class ExampleTape(Tape):
         y = process(primitive, [inputs.get(i, v) for i, v in enumerate(values)], params)
         size = sum(size_of(e.shape) for e in (y if isinstance(y, tuple) else (y,)))
         for probe, (i, parameter) in enumerate(met.items(), first):
-            self.uses.append(Use(parameter, probe, values[i], primitive.name, None, (), size))
+            self.uses.append(Use(parameter, probe, values[i], primitive.name, None, (), {}, size))
         return y

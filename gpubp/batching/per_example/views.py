@@ -25,9 +25,9 @@ class View:
     def __init__(self, leaf: int, chain: Sequence[Node], terms: Sequence[Term]) -> None:
         self.leaf = leaf
         self.chain = chain
-        kinds: dict[type, list[Any]] = {}
+        kinds: dict[Any, list[Any]] = {}
         for term in terms:
-            kinds.setdefault(type(term), []).append(term)
+            kinds.setdefault(term.kind, []).append(term)
         self.terms = [
             first.joined(others) if others else first for first, *others in kinds.values()
         ]
