@@ -33,7 +33,9 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if cuda_device.MISSING:
         terminalreporter.line(f"CuPy half SKIPPED: {cuda_device.MISSING}", red=True)
     else:
-        terminalreporter.line(f"CuPy half ran on {cuda_device.KIND}", green=True)
+        terminalreporter.line(
+            f"CuPy half ran on {cuda_device.KIND} ({cuda_device.NAME})", green=True
+        )
 
 
 @pytest.hookimpl(trylast=True)

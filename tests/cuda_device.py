@@ -19,16 +19,17 @@ DEVICES = int(os.environ.get("GPUBP_CUDAEMU_DEVICES", "1"))
 _BESIDE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "cudaemu"
 
 
-def _real_devices() -> int:
-    """How many devices the machine's own driver reports; CuPy need not be imported to know."""
+def _name_of_first_device() -> str:
+    """What the driver calls its first device, or nothing; CuPy need not be imported to know."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0
-    return count.value
+        return ""
+    device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
+    if driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0):
+        return ""
+    driver.cuDeviceGetName(name, len(name), device)
+    return name.value.decode(errors="replace")
 
 
 def _emulate() -> str:
@@ -44,12 +45,13 @@ def _emulate() -> str:
     return ""
 
 
-def _find() -> tuple[str, str]:
+def _find() -> tuple[str, str, str]:
     if importlib.util.find_spec("cupy") is None:
-        return "missing", "CuPy is not installed (pip install cupy-cuda12x)"
-    if _real_devices():
-        return "a real CUDA device", ""
-    return "an emulated CUDA device", _emulate()
+        return "missing", "", "CuPy is not installed (pip install cupy-cuda12x)"
+    missing = "" if _name_of_first_device() else _emulate()
+    name = _name_of_first_device()  # `python -m cudaemu run` has a driver from the beginning
+    kind = "an emulated" if missing or "emulator" in name else "a real"
+    return f"{kind} CUDA device", name, missing
 
 
-KIND, MISSING = _find()
+KIND, NAME, MISSING = _find()

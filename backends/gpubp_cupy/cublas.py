@@ -4,9 +4,9 @@ CuPy sets the stream of its handle before every call, and refuses to while that 
 captured into a graph. The handles here are this library's own, one for each thread and device:
 their stream is set when it changes, which cuBLAS allows at any time.
 
-Each stream has a workspace of its own, so that products on two streams cannot meet in it and a
-captured product has it as long as the process lives. It is allocated with the first product on the
-stream, which therefore must not be a captured one.
+Each stream has a workspace of its own, so that products on two streams cannot meet in it. It is
+allocated with the first product on the stream, which therefore must not be a captured one, and kept
+for the graphs that were captured there, until :func:`forget` says that these are gone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import ctypes
 import os
 import sys
 import threading
+import weakref
 from ctypes import c_int, c_longlong, c_void_p
 from typing import Any, NamedTuple
 
@@ -120,6 +121,17 @@ class _Handle:
                 _lib.cublasDestroy_v2(self.handle)
 
 
+_every: weakref.WeakSet[_Handle] = weakref.WeakSet()
+
+
+def forget(stream: int) -> None:
+    """Free the workspaces of the stream at that address: on it nothing is pending or captured."""
+    for handle in list(_every):
+        handle.workspaces.pop(stream, None)
+        if handle.stream == stream:
+            handle.stream = None
+
+
 class _Handles(threading.local):
     def __init__(self) -> None:
         self.of_device: dict[int, _Handle] = {}
@@ -133,6 +145,7 @@ def _current_handle() -> c_void_p:
     handle = _handles.of_device.get(device)
     if handle is None:
         handle = _handles.of_device[device] = _Handle()
+        _every.add(handle)
     return handle.on(cupy.cuda.get_current_stream().ptr)
 
 

@@ -210,3 +210,42 @@ def test_an_error_of_cublas_is_raised(cupy, monkeypatch):
     wrong = cublas.Layout(False, 1)  # rows of 2 elements can't be 1 apart
     with pytest.raises(cublas.cublas.CUBLASError, match="INVALID_VALUE"):
         cublas.product(cublas.KINDS["f"], (2, 2, 2), wrong, wrong, (x.data.ptr,) * 3)
+
+
+def test_a_compiled_function_leaves_no_workspace_behind(cupy, matmul):
+    import gpubp
+    from gpubp_cupy import cublas
+
+    x = cupy.ones((8, 8))
+    matmul(x, x)
+    handle = cublas._handles.of_device[0]
+    before = set(handle.workspaces)
+    f = gpubp.compile(lambda x: x @ x)
+    for _ in range(3):
+        np.testing.assert_array_equal(f(x).get(), 8.0)
+    [own] = set(handle.workspaces) - before
+    cublas.forget(own)
+    assert set(handle.workspaces) == before
+    assert handle.stream != own
+
+
+def test_a_compiled_function_called_on_another_stream_waits_for_the_first(cupy, monkeypatch):
+    import gpubp
+
+    waited = []
+    wait = cupy.cuda.Stream.wait_event
+    f, x = gpubp.compile(lambda x: x @ x + 1), cupy.ones((8, 8))
+    f(x)
+    f(x)  # captured by now
+    monkeypatch.setattr(
+        cupy.cuda.Stream,
+        "wait_event",
+        lambda self, event: waited.append(self.ptr) or wait(self, event),
+    )
+    f(x)
+    assert not waited
+    with cupy.cuda.Stream(non_blocking=True) as other:
+        y = f(x)
+        f(x)
+    assert waited == [other.ptr]
+    np.testing.assert_array_equal(y.get(), 9.0)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from gpubp.compiler.memory import MemoryPlan, Place
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.compiler.views import Layout
 from gpubp.rules.families import Elementwise
+from gpubp_cupy import cublas
 from gpubp_cupy.compiled.launch import Launch, source_of
 from gpubp_cupy.kernels.matmul import product
 
@@ -86,6 +88,8 @@ class _Bound:
         self.program = program
         self.plan = plan
         self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.caller: Any = None  # the stream of the last call
+        weakref.finalize(self, cublas.forget, self.stream.ptr)
         self.pool = cupy.cuda.MemoryPool()
         self.graph: Any = None
         self.calls = 0
@@ -191,6 +195,10 @@ class _Bound:
         return sys.getrefcount(self.inputs[i])
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        current = cupy.cuda.get_current_stream()
+        if self.caller is not None and self.caller != current:
+            current.wait_event(self.caller.record())  # that stream may still use the buffers
+        self.caller = current
         self.values = dict(zip(self.program.inputs, inputs, strict=True))
         for operation in filter(_on_numbers, self.program.operations):
             args = [self.values[a] if type(a) is Value else a for a in operation.args]
