@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpubp import random
 from gpubp.core import array_namespace
 from gpubp.errors import ArgumentError
 from gpubp.nn.module import Module, field
+from gpubp.random.arguments import check_key
+from gpubp.rules.fused.dropout import dropout_p
 from gpubp.typing import Array
 
 
@@ -37,5 +38,8 @@ class Dropout(Module):
     def __call__(self, x: Array, *, key: Any = None) -> Array:
         if key is None or self.rate == 0:
             return x
-        keep = random.bernoulli(key, 1 - self.rate, tuple(x.shape))
-        return array_namespace(x, keep).where(keep, x / (1 - self.rate), 0)
+        check_key("Dropout", key)
+        if key.ndim > 1:  # an array of keys: a result for each
+            shape = (*key.shape[:-1], *x.shape)
+            x = array_namespace(x, key).broadcast_to(x, shape)
+        return dropout_p(x, key, rate=self.rate)[0]

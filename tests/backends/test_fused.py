@@ -51,6 +51,14 @@ def attention_slope(rng: np.random.Generator, *row: Any) -> Arguments:
     return [ct, (ct * out).sum(axis=-1), lse, *args], params
 
 
+def dropout(rng: np.random.Generator, shape: tuple[int, ...], *keys: int) -> Arguments:
+    return [rng.normal(size=shape), rng.integers(0, 2**32, (*keys, 2))], {"rate": 0.3}
+
+
+def dropout_slope(rng: np.random.Generator, shape: tuple[int, ...], *keys: int) -> Arguments:
+    return [rng.normal(size=shape), rng.random(shape) < 0.5], {"rate": 0.3}
+
+
 def softmax(rng: np.random.Generator, shape: tuple[int, ...], axis: tuple[int, ...]) -> Arguments:
     return [3 * rng.normal(size=shape)], {"axis": axis}
 
@@ -128,11 +136,14 @@ ATTENTION = [
     for causal in (False, True)
     for mask in ("", "full", "shared", "keys", "queries")
 ] + [((1, 20, 150), (128, 100), True, "")]
+DROPOUT = [*[(shape,) for shape in [(1,), (3, 7), (4097,), (0, 3), ()]], ((3, 5), 3)]
 TABLE: dict[str, tuple[Callable[..., Arguments], list[Any]]] = {
     "attention": (attention, ATTENTION),
     "attention_slope": (attention_slope, ATTENTION),
     "cross_entropy": (cross_entropy, ENTROPY),
     "cross_entropy_slope": (cross_entropy_slope, ENTROPY),
+    "dropout": (dropout, DROPOUT),
+    "dropout_slope": (dropout_slope, DROPOUT),
     "log_softmax": (softmax, SOFTMAX),
     "log_softmax_slope": (log_softmax_slope, SOFTMAX),
     "softmax": (softmax, SOFTMAX),
@@ -225,7 +236,7 @@ def check(backend: Any, name: str, args: list[Any], params: Any, dtype: str, lay
     for a, b in zip(found, expected, strict=True):
         a = backend.to_numpy(backend.native(a))
         assert a.shape == b.shape
-        assert a.dtype == dtype
+        assert a.dtype == (dtype if b.dtype.kind == "f" else b.dtype)
         tolerance = TOLERANCE[dtype]
         np.testing.assert_allclose(widened(a, dtype), b, rtol=tolerance, atol=tolerance)
 

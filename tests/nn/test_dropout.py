@@ -8,6 +8,7 @@ import pytest
 import gpubp
 from gpubp import errors, nn, random
 from gpubp.core import tree
+from libraries import Library
 
 
 def test_inference_is_the_identity() -> None:
@@ -35,6 +36,29 @@ def test_one_key_one_mask() -> None:
     assert not np.array_equal(
         drop(x, key=random.key(3, backend="numpy")), drop(x, key=random.key(4, backend="numpy"))
     )
+
+
+def test_it_keeps_what_bernoulli_says(library: Library) -> None:
+    key, x = random.key(5, backend="numpy"), np.arange(1.0, 2003.0)
+    expected = np.where(random.bernoulli(key, 0.75, x.shape), x / 0.75, 0.0)
+    y = nn.Dropout(0.25)(library.asarray(x), key=library.asarray(key))
+    np.testing.assert_array_equal(library.to_numpy(y), expected)
+
+
+def test_keys_of_a_batch() -> None:
+    drop, keys = nn.Dropout(0.5), random.split(random.key(0, backend="numpy"), 3)
+    x = np.arange(1.0, 25.0).reshape(3, 8)
+    expected = np.stack([drop(row, key=key) for row, key in zip(x, keys, strict=True)])
+
+    def f(x, key):
+        return drop(x, key=key)
+
+    np.testing.assert_array_equal(gpubp.vmap(f)(x, keys), expected)
+    np.testing.assert_array_equal(drop(x[0], key=keys)[0], expected[0])
+    shared = gpubp.vmap(f, in_axes=(0, None))(x, keys[0])
+    np.testing.assert_array_equal(shared != 0, np.broadcast_to(expected[0] != 0, x.shape))
+    per_key = gpubp.vmap(f, in_axes=(None, 0))(x[0], keys)
+    np.testing.assert_array_equal(per_key, drop(x[0], key=keys))
 
 
 def test_gradient_goes_where_the_values_went() -> None:

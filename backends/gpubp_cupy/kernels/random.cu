@@ -1,16 +1,7 @@
 // Philox4x32-10: see gpubp.random for what is computed. One thread makes one block of four words,
 // and goes on with another where there are more blocks than threads.
 
-__device__ uint4 philox(uint4 c, unsigned k0, unsigned k1) {
-  for (int round = 0; round < 10; ++round) {
-    unsigned long long p = 0xD2511F53ULL * c.x, q = 0xCD9E8D57ULL * c.z;
-    c = make_uint4((unsigned)(q >> 32) ^ c.y ^ k0, (unsigned)q,
-                   (unsigned)(p >> 32) ^ c.w ^ k1, (unsigned)p);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  return c;
-}
+#include "philox.cuh"
 
 __device__ void make_elements(uint4 w, int nbits, int (&e)[4]) {  // nbits < 32
   e[0] = w.x >> (32 - nbits);

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cupy
 
+from gpubp_cupy.kernels.source import read
+
 _SOURCE = Path(__file__).with_suffix(".cu")
 _THREADS = 256
 _MOST_GROUPS = 1 << 16
@@ -15,7 +17,7 @@ _MOST_GROUPS = 1 << 16
 
 @cache
 def _kernel(name: str) -> cupy.RawKernel:
-    return cupy.RawKernel(_SOURCE.read_text(), name, options=("--std=c++17",))
+    return cupy.RawKernel(read(_SOURCE), name, options=("--std=c++17",))
 
 
 def random_bits(key: cupy.ndarray, shape: tuple[int, ...], nbits: int) -> cupy.ndarray:

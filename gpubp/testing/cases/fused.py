@@ -66,6 +66,20 @@ def cross_entropy(label: str, shape: tuple[int, ...], axis: int, smoothing: floa
     return case(label, either(ours, plain), reals(*shape), targets)
 
 
+def dropout(label: str, *shape: int) -> Entry:
+    """With a key of its own for each example under vmap; the words are those of ``bernoulli``."""
+    rate = 0.4
+
+    def ours(x: Any, key: Any) -> Any:
+        return nn.Dropout(rate)(x, key=key)
+
+    def plain(xp: Any, x: Any, key: Any) -> Any:
+        kept = gpubp.random.bernoulli(key, 1 - rate, x.shape)
+        return xp.where(kept, x / (1 - rate), xp.zeros_like(x))
+
+    return case(label, either(ours, plain), reals(*shape), integers(2, high=2**32))
+
+
 def layer_norm(label: str, shape: tuple[int, ...], last: int) -> Entry:
     layer = nn.LayerNorm(shape[len(shape) - last :], affine=False, epsilon=0.01)
 
@@ -103,6 +117,7 @@ ROWS: list[Row] = [
         cross_entropy("axis", (2, 4, 3), 1),
         cross_entropy("no example", (0, 4), -1),
     ),
+    row("nn.Dropout", dropout("vector", 5), dropout("matrix", 3, 2), dropout("empty", 0, 2)),
     row(
         "nn.LayerNorm",
         layer_norm("vector", (4,), 1),

@@ -7,10 +7,11 @@ formula for dtypes that it has not been compiled for.
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels.fused import attention, softmax, standardize
+from gpubp_cupy.kernels.fused import attention, dropout, softmax, standardize
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **attention.KERNELS,
+    **dropout.KERNELS,
     **softmax.KERNELS,
     **standardize.KERNELS,
 }

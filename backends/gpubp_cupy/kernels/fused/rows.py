@@ -33,6 +33,12 @@ def geometry(rows: int, n: int) -> tuple[tuple[int], tuple[int, int]]:
     return (min(rows, _MOST_GROUPS),), (256 if n <= 8 * _LONGEST_FOR_A_WARP else 1024, 1)
 
 
+def flat_geometry(count: int) -> tuple[tuple[int], tuple[int]]:
+    """Groups and threads for that many elements, each of which goes on with others."""
+    threads = _WARP * _WARPS_IN_BLOCK
+    return (min(-(-count // threads), _MOST_GROUPS),), (threads,)
+
+
 def launch(file: Path, name: str, n: int, arrays: Sequence[Any], *numbers: Any) -> None:
     """Run ``name`` for the arrays' dtype over rows of ``n`` elements; the first array is whole."""
     rows = arrays[0].size // n if n else 0
