@@ -68,6 +68,8 @@ class MachineSource(Source):
         self.names.update(
             at=self.table, table=address(self.table), address=address, holders=sys.getrefcount
         )
+        # Of these the code knows addresses only; it must keep them alive.
+        self.names["memory"] = arena, self.constants
 
     # What a call begins with
 
