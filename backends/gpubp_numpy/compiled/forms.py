@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from gpubp.core.primitive import PRIMITIVES, Primitive
 from gpubp.core.shapes import Shape, size_of
 from gpubp.rules.families import Elementwise
 from gpubp_numpy.compiled import into
+from gpubp_numpy.compiled.windows import RECIPES, recipe
 from gpubp_numpy.kernels.selection import INTEGERS, SMALL
 
 
@@ -155,6 +157,16 @@ def _product(
     return Form(f"{code}; add({to}, {{2}}, {{out}})", work=(tuple(y.shape), y.dtype))
 
 
+def _on_windows(operation: Operation, windows: Any) -> Form:
+    """The kernel; the room to work in is for machine code."""
+    found = recipe(operation)
+    (y,) = operation.results
+    work = None if found is None or not found.work else ((found.work,), y.dtype)
+    kernel = partial(operation.primitive.lower(get_backend("numpy")), windows=windows)
+    operands = "".join(f"{{{i}}}, " for i in range(len(operation.args)))
+    return Form(f"{{f}}({operands}out={{out}})", kernel, work)
+
+
 def _of_arrays(rule: Callable[..., Form]) -> Callable[..., Form | None]:
     """A rule for operands that are arrays, not Python numbers."""
 
@@ -166,6 +178,7 @@ def _of_arrays(rule: Callable[..., Form]) -> Callable[..., Form | None]:
 
 
 _RULES: dict[str, Callable[..., Form | None]] = {
+    **dict.fromkeys(RECIPES, _on_windows),
     "all": _of_arrays(_reduction(np.logical_and)),
     "any": _of_arrays(_reduction(np.logical_or)),
     "astype": _fixed("{f}({out}, {0}, 'unsafe')", np.copyto),

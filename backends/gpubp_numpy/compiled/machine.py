@@ -17,6 +17,7 @@ from gpubp.core.shapes import size_of
 from gpubp_numpy import native
 from gpubp_numpy.compiled.arguments import ALONE, address
 from gpubp_numpy.compiled.source import Run, Source
+from gpubp_numpy.compiled.windows import Recipe, recipe
 
 KEPT_BYTES = 1 << 16  # of a result whose array is kept for later calls
 MOST_PRODUCTS = 64  # calls of BLAS for one operation on stacks of matrices
@@ -68,6 +69,8 @@ class MachineSource(Source):
         self.names.update(
             at=self.table, table=address(self.table), address=address, holders=sys.getrefcount
         )
+        # Of these the code knows addresses only; it must keep them alive.
+        self.names["memory"] = arena, self.constants
 
     # What a call begins with
 
@@ -142,6 +145,8 @@ class MachineSource(Source):
             return [self.kernel_call(operation, kernel)]
         if operation.primitive is product and native.products():
             return self.product_calls(operation)
+        if native.products() and (found := recipe(operation)) is not None:
+            return self.recipe_calls(operation, found)
         return None
 
     # Buffers
@@ -225,6 +230,25 @@ class MachineSource(Source):
         total = dataclasses.replace(total, inputs=inputs)
         last = native.Call(total, (slots[2], self.slot(c), slots[2]))
         return [*(native.Call(gemm, slots) for gemm in found), last]
+
+    # Windows
+
+    def recipe_calls(self, operation: Operation, found: Recipe) -> list[native.Call] | None:
+        """Its calls, on operands that lie contiguous from the start of their buffers."""
+        values = [*operation.args, *operation.results]
+        layouts = [self.plan.layouts[value][1] for value in values]
+        if not all(layout.is_contiguous() and not layout.offset for layout in layouts):
+            return None
+        slots = [self.slot(value) for value in values]
+        if found.work:
+            place = self.plan.workspace[operation]
+            slot = self.slots.setdefault(f"arena{place.number}", len(self.slots))
+            self.fixed[slot] = address(self.static(place))
+            slots.append(slot)
+        return [
+            dataclasses.replace(call, buffers=tuple(slots[b] for b in call.buffers))
+            for call in found.calls
+        ]
 
 
 def adding(size: int, dtype: str) -> Kernel:

@@ -30,9 +30,10 @@ from numpy.lib.stride_tricks import as_strided
 PIECE = 1 << 21
 
 
-def convolution(x: Any, w: Any, *, windows: Any) -> Any:
-    dtype = np.result_type(x, w)
-    y = np.empty((*x.shape[:2], w.shape[1], *windows.number), dtype)
+def convolution(x: Any, w: Any, *, windows: Any, out: Any = None) -> Any:
+    y = out
+    if y is None:
+        y = np.empty((*x.shape[:2], w.shape[1], *windows.number), np.result_type(x, w))
     if _channels_last(x, windows):
         _forward_last(x[:, 0], w[0], windows, y[:, 0])
     else:
@@ -40,18 +41,27 @@ def convolution(x: Any, w: Any, *, windows: Any) -> Any:
     return y
 
 
-def convolution_weight(x: Any, y: Any, *, windows: Any) -> Any:
+def convolution_weight(x: Any, y: Any, *, windows: Any, out: Any = None) -> Any:
+    if out is None:
+        shape = (x.shape[1], y.shape[2], x.shape[2], *windows.kernel)
+        out = np.empty(shape, np.result_type(x, y))
     if _channels_last(x, windows):
-        return _weight_last(x[:, 0], y[:, 0], windows)[None]
-    return _weight_first(x, y, windows)
+        _weight_last(x[:, 0], y[:, 0], windows, out[0])
+    else:
+        _weight_first(x, y, windows, out)
+    return out
 
 
-def convolution_input(w: Any, y: Any, *, windows: Any) -> Any:
+def convolution_input(w: Any, y: Any, *, windows: Any, out: Any = None) -> Any:
     if all(s == 1 for s in windows.stride):
         # The convolution of y with the kernel turned round and the channels' roles exchanged.
         flipped = w[(slice(None),) * 3 + (slice(None, None, -1),) * len(windows.kernel)]
-        return convolution(y, flipped.swapaxes(1, 2), windows=_transposed(windows))
-    return _input_first(w, y, windows)
+        return convolution(y, flipped.swapaxes(1, 2), windows=transposed(windows), out=out)
+    if out is None:
+        shape = (*y.shape[:2], w.shape[2], *windows.size)
+        out = np.empty(shape, np.result_type(w, y))
+    _input_first(w, y, windows, out)
+    return out
 
 
 def _channels_last(x: Any, windows: Any) -> bool:
@@ -64,7 +74,7 @@ def _channels_last(x: Any, windows: Any) -> bool:
     )
 
 
-def _transposed(windows: Any) -> Any:
+def transposed(windows: Any) -> Any:
     """The windows that slide over the result, for a stride of 1; they may leave some of it out."""
     sides = []
     rows = zip(
@@ -133,30 +143,26 @@ def _forward_first(x: Any, w: Any, windows: Any, y: Any) -> None:
         np.matmul(weights, _columns(x[piece], windows), out=flat[piece])
 
 
-def _weight_first(x: Any, y: Any, windows: Any) -> Any:
-    n, g, c = x.shape[:3]
-    o = y.shape[2]
-    flat = _flat(y, 3)
-    total = np.zeros((g, o, c * math.prod(windows.kernel)), np.result_type(x, y))
-    for piece in _pieces(n, _image_bytes(x, windows)):
+def _weight_first(x: Any, y: Any, windows: Any, w: Any) -> None:
+    flat, total = _flat(y, 3), _flat(w, 2)
+    total[...] = 0
+    for piece in _pieces(len(x), _image_bytes(x, windows)):
         columns = _columns(x[piece], windows)
         total += np.matmul(flat[piece], columns.swapaxes(-1, -2)).sum(axis=0)
-    return total.reshape(g, o, c, *windows.kernel)
 
 
-def _input_first(w: Any, y: Any, windows: Any) -> Any:
+def _input_first(w: Any, y: Any, windows: Any, x: Any) -> None:
     n, g = y.shape[:2]
     c = w.shape[2]
-    dtype = np.result_type(w, y)
-    x = np.zeros((n, g, c, *windows.padded), dtype)
     flat, weights = _flat(y, 3), _flat(w, 2).swapaxes(-1, -2)
-    each = g * c * math.prod(windows.kernel) * math.prod(windows.number) * dtype.itemsize
+    each = g * c * math.prod(windows.kernel) * math.prod(windows.number) * x.itemsize
     for piece in _pieces(n, each):
         columns = np.matmul(weights, flat[piece])
         parts = columns.reshape(len(columns), g, c, math.prod(windows.kernel), *windows.number)
+        padded = np.zeros((len(columns), g, c, *windows.padded), x.dtype)
         for k, place in enumerate(windows.places()):
-            x[(piece, ..., *place)] += parts[:, :, :, k]
-    return x[(..., *windows.image)]
+            padded[(..., *place)] += parts[:, :, :, k]
+        x[piece] = padded[(..., *windows.image)]
 
 
 # Channels last
@@ -215,11 +221,11 @@ def _forward_last(x: Any, w: Any, windows: Any, y: Any) -> None:
         y[piece] = products.transpose(1, 3, 0, 2)
 
 
-def _weight_last(x: Any, y: Any, windows: Any) -> Any:
+def _weight_last(x: Any, y: Any, windows: Any, w: Any) -> None:
     n, c = x.shape[:2]
     o = y.shape[1]
     (kh, kw), (rows, across), down = windows.kernel, windows.number, windows.stride[0]
-    total = np.zeros((kh, kw * c, o), np.result_type(x, y))
+    total = np.zeros((kh, kw * c, o), w.dtype)
     for piece in _pieces(n, _line_bytes(x, windows)):
         lines = _lines(x[piece], windows, "hnw")
         right = np.ascontiguousarray(y[piece].transpose(2, 0, 3, 1)).reshape(-1, o)
@@ -236,7 +242,7 @@ def _weight_last(x: Any, y: Any, windows: Any) -> Any:
             writeable=False,
         )
         total += np.matmul(left, right)
-    return np.ascontiguousarray(total.reshape(kh, kw, c, o).transpose(3, 2, 0, 1))
+    w[...] = total.reshape(kh, kw, c, o).transpose(3, 2, 0, 1)
 
 
 KERNELS: dict[str, Any] = {

@@ -8,26 +8,31 @@ from typing import Any
 import numpy as np
 
 
-def max_windows(x: Any, *, windows: Any) -> Any:
-    return _reduce(np.maximum, x, windows, -math.inf)
+def max_windows(x: Any, *, windows: Any, out: Any = None) -> Any:
+    return _reduce(np.maximum, x, windows, -math.inf, out)
 
 
-def sum_windows(x: Any, *, windows: Any) -> Any:
-    return _reduce(np.add, x, windows, 0)
+def sum_windows(x: Any, *, windows: Any, out: Any = None) -> Any:
+    return _reduce(np.add, x, windows, 0, out)
 
 
-def _reduce(function: Any, x: Any, windows: Any, fill: float) -> Any:
+def _reduce(function: Any, x: Any, windows: Any, fill: float, out: Any) -> Any:
     """One axis after the other: fewer passes than one for each element of a window."""
     first = x.ndim - len(windows.size)
+    if out is None:
+        out = np.empty((*x.shape[:first], *windows.number), x.dtype)
     x = _padded(x, windows, fill)
     spans = zip(windows.kernel, windows.stride, windows.dilation, windows.number, strict=True)
     for axis, (k, s, d, n) in enumerate(spans, first):
         before = (slice(None),) * axis
         parts = [x[(*before, slice(i * d, i * d + (n - 1) * s + 1, s))] for i in range(k)]
-        x = parts[0] if k == 1 else function(parts[0], parts[1])
+        into = out if axis == x.ndim - 1 and k > 1 else None
+        x = parts[0] if k == 1 else function(parts[0], parts[1], out=into)
         for part in parts[2:]:
             function(x, part, out=x)
-    return x if x.base is None and x.flags.c_contiguous else x.copy()
+    if x is not out:
+        out[...] = x
+    return out
 
 
 def pick_max_windows(t: Any, x: Any, y: Any, *, windows: Any) -> Any:
@@ -40,16 +45,25 @@ def pick_max_windows(t: Any, x: Any, y: Any, *, windows: Any) -> Any:
     return total
 
 
-def place_max_windows(ct: Any, x: Any, y: Any, *, windows: Any) -> Any:
+def place_max_windows(ct: Any, x: Any, y: Any, *, windows: Any, out: Any = None) -> Any:
     """Four times as fast for 2 x 2 windows as adding where there is a hit."""
     hits, count = _hits(x, y, windows)
     share = ct / count
-    lead = x.shape[: x.ndim - len(windows.size)]
-    out = np.zeros((*lead, *windows.padded), share.dtype)
+    if out is None:
+        out = np.empty(x.shape, share.dtype)
+    whole = windows.padded == windows.size
+    image = out if whole else np.empty((*_lead(x, windows), *windows.padded), share.dtype)
+    image[...] = 0
     for hit, place in zip(hits, windows.places(), strict=True):
-        part = out[(..., *place)]
+        part = image[(..., *place)]
         part += _masked(share, hit)
-    return out[(..., *windows.image)]
+    if not whole:
+        out[...] = image[(..., *windows.image)]
+    return out
+
+
+def _lead(x: Any, windows: Any) -> tuple[int, ...]:
+    return tuple(x.shape[: x.ndim - len(windows.size)])
 
 
 def _hits(x: Any, y: Any, windows: Any) -> tuple[list[Any], Any]:
@@ -74,7 +88,7 @@ def _masked(x: Any, hit: Any) -> Any:
 def _padded(x: Any, windows: Any, fill: float) -> Any:
     if windows.padded == windows.size:
         return x
-    out = np.full((*x.shape[: x.ndim - len(windows.size)], *windows.padded), fill, x.dtype)
+    out = np.full((*_lead(x, windows), *windows.padded), fill, x.dtype)
     out[(..., *windows.image)] = x
     return out
 

@@ -186,6 +186,24 @@ def test_strided_and_transposed_operands():
     np.testing.assert_allclose(y, ((arrays[0] + arrays[1]) * arrays[2]).T, 1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bool"])
+@pytest.mark.parametrize("length", [1, 2, 7, 16, 33, 200])
+@pytest.mark.parametrize("stride", [2, 3, 4, 5])
+def test_what_lies_between_the_elements_of_a_row_is_left_alone(stride, length, dtype):
+    x = (draw(3, length, 2) > 0).astype(dtype)
+    wide = np.full((3, (length - 1) * stride + 1), 77 if dtype != "bool" else 1, dtype)
+    before = wide.copy()
+    source, target = (
+        Operand(dtype, (row, step)) for row, step in ((2 * length, 2), (wide.shape[1], stride))
+    )
+    flipped = step("logical_not", 0, dtype="bool"), step("astype", 1, dtype=dtype)
+    run(Kernel((3, length), (source,), flipped, ((2, target),)), [x], [wide])
+    np.testing.assert_array_equal(wide[:, ::stride], ~x[:, :, 0].astype(bool))
+    kept = np.ones(wide.shape, bool)
+    kept[:, ::stride] = False
+    np.testing.assert_array_equal(wide[kept], before[kept])
+
+
 @pytest.mark.parametrize("shape", [(100,), (13, 70)], ids=str)
 def test_outputs_in_the_memory_of_inputs(shape):
     x = draw(*shape)
