@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from gpubp import errors
 from gpubp.core.abstract import SCALARS, ShapeDtype
@@ -42,7 +43,7 @@ class Array:
         self._extra = extra
         self._depth = len(stack.traces)
         self._base: tuple[Array, Any] | None = None
-        self._views: dict[int, tuple[weakref.ref[Array], Any]] | None = None
+        self._views: list[weakref.ref[Array]] | None = None
 
     # Attributes
 
@@ -186,12 +187,19 @@ class Array:
 
     def __getitem__(self, key: Any) -> Array:
         out = METHODS["getitem"](self, key)
-        if out is not self and _is_view(key):
-            views = self._views = {} if self._views is None else self._views
-            ident = id(out)
-            views[ident] = weakref.ref(out, lambda _: views.pop(ident, None)), key
-            out._base = self, key
+        if out is not self and _is_view(key, out):
+            self._share(out, key)
         return out
+
+    def _share(self, view: Array, key: Any) -> None:
+        """Let writes to this array reach ``view``, which ``key`` makes of it, and the reverse."""
+        views = self._views
+        if views is None:
+            views = self._views = []
+        while views and views[-1]() is None:  # in a loop each view is gone before the next comes
+            views.pop()
+        views.append(weakref.ref(view))
+        view._base = self, key
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._check_writable("x[...] = v")
@@ -212,15 +220,18 @@ class Array:
         self._value, self._trace, self._extra = new._value, new._trace, new._extra
         if self._base is not None:
             base, key = self._base
-            base._become(lift(METHODS["setitem"](base, key, self)))
+            rearranged = type(key) is Rearrangement
+            whole = key.undo(self) if rearranged else METHODS["setitem"](base, key, self)
+            base._become(lift(whole))
         elif self._views:
             self._refresh_views()
 
     def _refresh_views(self) -> None:
-        for reference, key in list((self._views or {}).values()):
+        for reference in self._views or ():
             view = reference()
-            if view is not None:
-                new = METHODS["getitem"](self, key)
+            if view is not None and view._base is not None:
+                _, key = view._base
+                new = key.do(self) if type(key) is Rearrangement else METHODS["getitem"](self, key)
                 view._value, view._trace, view._extra = new._value, new._trace, new._extra
                 view._refresh_views()
 
@@ -309,16 +320,48 @@ def is_operand(x: Any) -> bool:
     return kind is Array or kind in SCALARS or is_array(x)
 
 
-def _is_view(key: Any) -> bool:
-    """Whether NumPy's ``x[key]`` shares memory with ``x``."""
-    parts = key if type(key) is tuple else (key,)
+class Rearrangement(NamedTuple):
+    """How a view holds all elements of its base: the primitive's parameters there, and back."""
+
+    primitive: Callable[..., Any]
+    there: dict[str, Any]
+    back: dict[str, Any]
+    contiguous: bool  # whether the view's elements lie in the order of its axes
+
+    def do(self, base: Any) -> Any:
+        return self.primitive(base, **self.there)
+
+    def undo(self, view: Any) -> Any:
+        return self.primitive(view, **self.back)
+
+
+def _is_view(key: Any, out: Array) -> bool:
+    """Whether NumPy's ``x[key]``, which is ``out``, shares memory with ``x``."""
     view = False
-    for part in parts:
+    for part in key if type(key) is tuple else (key,):
         if type(part) is slice or part is None or part is Ellipsis:
             view = True
-        elif type(part) is not int:
+        elif type(part) is bool or not isinstance(part, numbers.Integral):
             return False
-    return view
+    return view or bool(out.shape)  # a single element is a number, not a view
+
+
+def is_contiguous(x: Array) -> bool:
+    """Whether the elements of ``x`` lie in the order of its axes, as those of a new array do."""
+    while x._base is not None:
+        x, key = x._base
+        if type(key) is Rearrangement:
+            return key.contiguous
+        if not _is_leading(key):
+            return False
+    return True
+
+
+def _is_leading(key: Any) -> bool:
+    """Whether a basic key takes elements that follow each other."""
+    *first, last = key if type(key) is tuple else (key,)
+    whole = type(last) is slice and last.step in (None, 1)
+    return all(isinstance(part, int) for part in first) and (whole or isinstance(last, int))
 
 
 def _innermost(x: Any) -> Any:

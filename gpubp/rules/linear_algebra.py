@@ -130,7 +130,8 @@ def matrix_transpose(x: Any, /) -> Any:
         raise errors.ArgumentError(
             f"matrix_transpose: x has {len(x.shape)} axes; it needs at least 2"
         )
-    return transpose(x)
+    *stack, m, n = range(len(x.shape))
+    return permute_dims(x, (*stack, n, m))
 
 
 @function

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from gpubp import errors
 from gpubp.core.abstract import ShapeDtype
+from gpubp.core.array import Array, Rearrangement, is_contiguous
 from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, METHODS, function
@@ -119,6 +122,23 @@ concat_p = _Join("concat")
 stack_p = _Join("stack")
 
 
+def _reshaped(x: Any, shape: Shape) -> Any:
+    """``x`` with other lengths of axes; a view where NumPy's is one."""
+    y = reshape_p(x, shape=shape)
+    if type(x) is Array:
+        old, contiguous = tuple(x.shape), is_contiguous(x)
+        if contiguous or _splits_axes(old, shape):
+            back = {"shape": old}
+            x._share(y, Rearrangement(reshape_p, {"shape": shape}, back, contiguous))
+    return y
+
+
+def _splits_axes(old: Shape, new: Shape) -> bool:
+    """Whether each of the old axes is one or several of the new ones."""
+    ends = set(itertools.accumulate(new, operator.mul))
+    return ends.issuperset(n for n in itertools.accumulate(old, operator.mul) if n != 1)
+
+
 @function
 def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """The arrays broadcast to their common shape."""
@@ -150,10 +170,8 @@ def expand_dims(x: Any, /, axis: int | tuple[int, ...] = 0) -> Any:
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     new = normalize_axes(axes, len(x.shape) + len(axes), "expand_dims")
     lengths = iter(x.shape)
-    return reshape_p(
-        x,
-        shape=tuple(1 if i in new else next(lengths) for i in range(len(x.shape) + len(axes))),
-    )
+    ndim = len(x.shape) + len(axes)
+    return _reshaped(x, tuple(1 if i in new else next(lengths) for i in range(ndim)))
 
 
 @function
@@ -186,7 +204,13 @@ def permute_dims(x: Any, /, axes: Shape) -> Any:
         raise errors.ArgumentError(
             f"permute_dims: axes {axes} must name each of the {len(x.shape)} axes once"
         )
-    return x if axes == tuple(range(len(axes))) else permute_dims_p(x, axes=axes)
+    if axes == tuple(range(len(axes))):
+        return x
+    y = permute_dims_p(x, axes=axes)
+    if type(x) is Array:
+        back = {"axes": inverse_permutation(axes)}
+        x._share(y, Rearrangement(permute_dims_p, {"axes": axes}, back, False))
+    return y
 
 
 @function
@@ -228,7 +252,7 @@ def reshape(x: Any, /, shape: Shape, *, copy: bool | None = None) -> Any:
             f"reshape: shape {shape} has {size_of(shape)} elements, the array of shape "
             f"{tuple(x.shape)} has {total}"
         )
-    return reshape_p(x, shape=shape)
+    return reshape_p(x, shape=shape) if copy else _reshaped(x, shape)
 
 
 @function
@@ -255,7 +279,7 @@ def squeeze(x: Any, /, axis: int | tuple[int, ...]) -> Any:
     for a in axes:
         if x.shape[a] != 1:
             raise errors.ArgumentError(f"squeeze: axis {a} has length {x.shape[a]}, not 1")
-    return reshape_p(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
+    return _reshaped(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 @function

@@ -260,3 +260,39 @@ def test_a_0d_array_is_written_by_its_own_mask():
     np.testing.assert_array_equal(gpubp.grad(relu)(np.asarray(-2.0)), 0.0)
     np.testing.assert_array_equal(gpubp.grad(relu)(np.asarray(2.0)), 1.0)
     np.testing.assert_array_equal(gpubp.vmap(gpubp.grad(relu))(X - 2), [0.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y: y[0].__setitem__(1, 7.0),
+        lambda y: y[np.int64(1)].__imul__(3.0),
+        lambda y: [row.__setitem__(0, -1.0) for row in y],
+        lambda y: y.reshape(-1).__setitem__(slice(3), 5.0),
+        lambda y: y.reshape(3, 2).reshape(6)[1:4].__iadd__(1.0),
+        lambda y: y[1:].reshape(-1).__setitem__(0, 9.0),
+        lambda y: y[:, 1:].reshape(-1).__setitem__(0, 9.0),  # a copy
+        lambda y: y[:, :2].reshape(2, 2, 1)[1].__setitem__(0, 9.0),
+        lambda y: y.T.__setitem__((0, 1), 8.0),
+        lambda y: y.T.reshape(-1).__setitem__(0, 8.0),  # a copy
+        lambda y: y.T.reshape(3, 1, 2)[2, 0].__setitem__(1, 8.0),
+        lambda y: y.T[1:].T[0].__setitem__(0, 8.0),
+        lambda y: np.expand_dims(y, 1)[0, 0].__setitem__(0, 8.0),
+        lambda y: np.squeeze(y[:1]).__setitem__(0, 8.0),
+        lambda y: np.moveaxis(y, 0, 1)[0].__setitem__(0, 8.0),
+        lambda y: np.swapaxes(y, 0, 1).__setitem__(y.T > 3, 0.0),
+        lambda y: (y + 0.0).T.__setitem__(0, 8.0),
+        lambda y: np.reshape(y, (6,), copy=True).__setitem__(0, 8.0),
+    ],
+)
+def test_a_write_through_a_view_is_numpys_own(write):
+    def f(x):
+        y = x * 1.0
+        before = y.T[1:]
+        write(y)
+        return y, before
+
+    x = np.arange(6.0).reshape(2, 3)
+    found, _ = gpubp.jvp(f, (x,), (x,))
+    np.testing.assert_array_equal(found[0], f(x)[0])
+    np.testing.assert_array_equal(found[1], f(x)[1])

@@ -31,6 +31,10 @@ ROWS = [
     call(lambda x, y: xpx.at(x)[1:3].set(y), V, W[:2], name="xpx.at.set"),
     call(lambda x, y: xpx.at(x)[1:3].add(y), V, W[:2], name="xpx.at.add"),
     call(lambda x, y: xpx.at(x)[1:3].multiply(y), V, W[:2], name="xpx.at.multiply"),
+    *(
+        call(lambda x, y, n=n: getattr(xpx.at(x)[1:3], n)(y), V, W[:2], name=f"xpx.at.{n}")
+        for n in ("subtract", "divide", "power", "min", "max")
+    ),
     call(lambda x: xpx.at(x)[x > 1.0].set(0.0), V, name="xpx.at.set, mask"),
     call(
         lambda x: xpx.apply_where(x > 1, (x,), lambda a: a * a, lambda a: -a),
@@ -39,6 +43,15 @@ ROWS = [
     ),
     call(lambda x: xpx.nan_to_num(x), V, name="xpx.nan_to_num"),
     call(lambda x: xpx.partition(x, 2)[2], V, name="xpx.partition"),
+    call(
+        lambda x: xpx.apply_where(x > 1, x, lambda a: a**3, fill_value=0.5),
+        V,
+        name="xpx.apply_where, fill_value",
+    ),
+    call(lambda x: xpx.create_diagonal(x, offset=-1), V, name="xpx.create_diagonal, offset"),
+    call(lambda x: xpx.pad(x, ((1, 0), (2, 1)), constant_values=0.5), M, name="xpx.pad, pairs"),
+    call(lambda x, y: xpx.setdiff1d(x, y), V, W, name="xpx.setdiff1d"),
+    call(lambda x: xpx.argpartition(x, 2), V, name="xpx.argpartition"),
     call(lambda x: xpx.isclose(x, x), V, name="xpx.isclose"),
     call(lambda x: xpx.searchsorted(x, x + 0.1), np.sort(V), name="xpx.searchsorted"),
     call(lambda x: einops.rearrange(x, "(a b) -> b a", a=3), S, name="einops.rearrange"),

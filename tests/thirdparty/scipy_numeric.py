@@ -1,16 +1,15 @@
 """The rest of SciPy: integrate, differentiate, optimize, spatial, ndimage, cluster, interpolate."""
 
+import math
+
 import numpy as np
-from scipy import integrate, interpolate, linalg, ndimage, spatial
+from scipy import constants, integrate, interpolate, linalg, ndimage, spatial
 from scipy.cluster import hierarchy, vq
-from scipy.differentiate import derivative
-from scipy.optimize import elementwise, rosen, rosen_der
-from scipy.spatial.transform import RigidTransform, Rotation
+from scipy.differentiate import derivative, hessian, jacobian
+from scipy.optimize import elementwise, rosen, rosen_der, rosen_hess, rosen_hess_prod
 
-from thirdparty.call import ASARRAY, M, S, U, V, W, call, like
+from thirdparty.call import ASARRAY, INT, M, S, U, V, W, call, like
 
-VECTOR = np.asarray([0.3, -0.5, 1.1])
-QUATERNION = np.asarray([0.2, -0.4, 0.5, 0.7])
 T = np.linspace(0.0, 1.0, 12)
 
 ROWS = [
@@ -53,44 +52,49 @@ ROWS = [
         V,
         name="bracket_root",
     ),
+    call(
+        lambda a: (
+            integrate.tanhsinh(
+                lambda t, a: like(t, math.e) ** (-a * t * t), 0 * a, math.inf + 0 * a, args=(a,)
+            ).integral
+        ),
+        V,
+        name="tanhsinh, infinite",
+    ),
+    call(
+        lambda a, b: integrate.tanhsinh(lambda t: t**3, -a, b).integral,
+        V,
+        W,
+        name="tanhsinh, limits",
+    ),
+    call(
+        lambda a: (
+            integrate.nsum(
+                lambda k, a: k ** -(2 + a), like(a, 1.0), like(a, math.inf), args=(a,)
+            ).sum
+        ),
+        V,
+        name="nsum",
+    ),
+    call(lambda y: integrate.cumulative_trapezoid(y, initial=0), S, name="cumulative_trapezoid, 0"),
+    call(
+        lambda y, x: integrate.cumulative_simpson(y, x=x),
+        V,
+        np.sort(W),
+        name="cumulative_simpson, x",
+    ),
     call(lambda a: derivative(lambda t: t**3, a).df, V, name="derivative"),
+    call(lambda a: jacobian(lambda t: t**3, a).df, V, name="jacobian"),
+    call(lambda a: hessian(lambda t: t[0] ** 3 * t[1], a).ddf, V[:2], name="hessian"),
     call(rosen, V),
     call(rosen_der, V),
-    call(lambda q: Rotation.from_quat(q).as_matrix(), QUATERNION, name="Rotation.as_matrix"),
-    call(lambda q: Rotation.from_quat(q).as_rotvec(), QUATERNION, name="Rotation.as_rotvec"),
-    call(lambda q: Rotation.from_quat(q).as_mrp(), QUATERNION, name="Rotation.as_mrp"),
-    call(lambda q: Rotation.from_quat(q).as_euler("xyz"), QUATERNION, name="Rotation.as_euler"),
-    call(lambda v: Rotation.from_rotvec(v).as_quat(), VECTOR, name="Rotation.from_rotvec"),
-    call(lambda v: Rotation.from_mrp(v).as_matrix(), VECTOR, name="Rotation.from_mrp"),
-    call(lambda v: Rotation.from_euler("xyz", v).as_matrix(), VECTOR, name="Rotation.from_euler"),
-    call(lambda v, w: Rotation.from_rotvec(v).apply(w), VECTOR, VECTOR + 1, name="Rotation.apply"),
-    call(
-        lambda q: Rotation.from_matrix(Rotation.from_quat(q).as_matrix()).as_rotvec(),
-        QUATERNION,
-        name="Rotation.from_matrix",
-    ),
-    call(lambda v: (Rotation.from_rotvec(v) ** 0.4).as_quat(), VECTOR, name="Rotation ** p"),
-    call(lambda v: Rotation.from_rotvec(v).magnitude(), VECTOR, name="Rotation.magnitude"),
-    call(
-        lambda v, w: (Rotation.from_rotvec(v) * Rotation.from_rotvec(w)).as_quat(),
-        VECTOR,
-        VECTOR + 1,
-        name="Rotation * Rotation",
-    ),
-    call(lambda v: Rotation.from_rotvec(v).inv().as_rotvec(), VECTOR, name="Rotation.inv"),
-    call(
-        lambda t: RigidTransform.from_translation(t).as_matrix(),
-        VECTOR,
-        name="RigidTransform.from_translation",
-    ),
-    call(
-        lambda t: RigidTransform.from_translation(t).apply(t), VECTOR, name="RigidTransform.apply"
-    ),
-    call(
-        lambda v: RigidTransform.from_exp_coords(v).as_matrix(),
-        np.asarray([0.1, 0.2, -0.3, 1.0, 0.4, 0.2]),
-        name="RigidTransform.from_exp_coords",
-    ),
+    call(rosen_hess, V),
+    call(rosen_hess_prod, V, W),
+    call(lambda x, y: linalg.orthogonal_procrustes(x, y)[0], M.T[:3], M.T[1:], name="procrustes"),
+    call(linalg.block_diag, M, V),
+    call(linalg.fiedler, V),
+    call(lambda x: constants.convert_temperature(x, "C", "F"), V, name="convert_temperature"),
+    call(constants.lambda2nu, V),
     call(lambda x, y: spatial.distance.cdist(x, y), M, M[:2] + 1, name="cdist"),
     call(lambda x, y: spatial.distance.euclidean(x, y), V, W, name="euclidean"),
     call(lambda x: ndimage.gaussian_filter(x, 1.0), M, name="gaussian_filter"),
@@ -128,6 +132,7 @@ ROWS = [
 ]
 
 LIMITS = {
+    "nsum": INT,
     "simpson": ASARRAY,
     "simpson, x": ASARRAY,
     "cdist": ASARRAY,
@@ -150,6 +155,12 @@ LIMITS = {
 # Branches on values: no vmap.
 BRANCHES = {
     "tanhsinh",
+    "tanhsinh, infinite",
+    "tanhsinh, limits",
+    "jacobian",
+    "hessian",
+    "cumulative_simpson, x",
+    "procrustes",
     "cubature",
     "find_root",
     "find_minimum",

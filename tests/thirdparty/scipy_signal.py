@@ -86,8 +86,6 @@ LIMITS = {
     "zpk2tf": INT,
     "bilinear": ASARRAY,
     "cspline1d": ASARRAY,
-    "sweep_poly": "numpy.polyint",
-    "group_delay": "numpy.convolve",
 }
 
 # Branches on values: no vmap.
@@ -95,4 +93,5 @@ BRANCHES = {
     "convolve, fft",
     "tf2zpk",
     "lp2lp",
+    "group_delay",
 }

@@ -81,6 +81,45 @@ ROWS = [
         S,
         name="directional_stats",
     ),
+    *(
+        call(lambda x, y, f=f: f(x, y).statistic, *BIG, name=f.__name__)
+        for f in (st.mood, st.chatterjeexi, st.brunnermunzel, st.spearmanrho)
+    ),
+    call(
+        lambda x, y: st.friedmanchisquare(x, y, x * y).statistic,
+        BIG[0],
+        BIG[1],
+        name="friedmanchisquare",
+    ),
+    call(st.median_abs_deviation, BIG[0]),
+    call(lambda x: st.mode(x).mode, BIG[0], name="mode"),
+    call(lambda x: st.sigmaclip(x).clipped, BIG[0], name="sigmaclip"),
+    *(
+        call(lambda x, m=m: st.quantile(x, 0.3, method=m), BIG[0], name=f"quantile, {m}")
+        for m in ("inverted_cdf", "hazen", "harrell-davis", "weibull")
+    ),
+    *(
+        call(lambda x, m=m: st.differential_entropy(x, method=m), BIG[0], name=f"entropy, {m}")
+        for m in ("vasicek", "van es", "ebrahimi", "correa")
+    ),
+    *(
+        call(lambda x, w, f=f: f(x, weights=w), V, W, name=f"{f.__name__}, weights")
+        for f in (st.gmean, st.hmean)
+    ),
+    call(
+        lambda x, y: st.pearsonr(x, y).confidence_interval().high, V, W, name="pearsonr, interval"
+    ),
+    call(
+        lambda x, y: st.ttest_rel(x, y).confidence_interval().low, V, W, name="ttest_rel, interval"
+    ),
+    call(lambda x, y: st.ttest_ind(x, y, equal_var=False).pvalue, V, W, name="ttest_ind, Welch"),
+    call(
+        lambda x, y: st.ttest_ind_from_stats(x[0], y[0], 6, x[1], y[1], 7),
+        V,
+        W,
+        name="ttest_ind_from_stats",
+    ),
+    call(lambda x, y: st.f_oneway(x, y, equal_var=False).pvalue, *BIG, name="f_oneway, Welch"),
     call(lambda x: st.rankdata(x), V, name="rankdata"),
     call(lambda x: st.gaussian_kde(x)(x), V, name="gaussian_kde"),
     call(lambda x: st.wasserstein_distance(x, like(x, W)), V, name="wasserstein_distance"),
@@ -102,7 +141,6 @@ LIMITS = {
     "multivariate_normal.logpdf": ASARRAY,
     "gaussian_kde": ASARRAY,
     "wasserstein_distance": ASARRAY,
-    "spearmanr": "numpy.apply_along_axis",
 }
 
 # Branches on values: no vmap.
@@ -116,4 +154,16 @@ BRANCHES = {
     "fligner",
     "false_discovery_control",
     "rankdata",
+    "spearmanr",
+    "spearmanrho",
+    "mood",
+    "chatterjeexi",
+    "brunnermunzel",
+    "friedmanchisquare",
+    "median_abs_deviation",
+    "hmean, weights",
+    "quantile, inverted_cdf",
+    "quantile, hazen",
+    "quantile, harrell-davis",
+    "quantile, weibull",
 }

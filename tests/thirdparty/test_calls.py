@@ -16,9 +16,21 @@ import numpy as np
 import pytest
 
 import gpubp
-from thirdparty import others, scipy_fft, scipy_numeric, scipy_signal, scipy_special, scipy_stats
+from thirdparty import (
+    others,
+    scipy_fft,
+    scipy_filters,
+    scipy_numeric,
+    scipy_rotations,
+    scipy_signal,
+    scipy_special,
+    scipy_stats,
+)
 
-MODULES = (scipy_special, scipy_stats, scipy_signal, scipy_fft, scipy_numeric, others)
+MODULES = (
+    *(scipy_special, scipy_stats, scipy_signal, scipy_filters, scipy_fft, scipy_numeric),
+    *(scipy_rotations, others),
+)
 EVERY = [
     pytest.param(row, module, id=f"{module.__name__}-{row.name}")
     for module in MODULES
