@@ -82,7 +82,7 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
     back what it keeps in reserve, and chunks of half the size go on from the finished ones.
     """
     start = 0
-    while start < job.size:
+    while start < job.size or start == job.size == 0:  # nothing, too, has a shape
         stop = min(start + chunk, job.size)
         found, full = None, False
         try:
@@ -98,6 +98,8 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
             chunk = (stop - start) // 2
             continue
         yield start, stop, found
+        if stop == job.size:
+            return
         start = stop
 
 

@@ -19,6 +19,7 @@ from gpubp.compiler.kernel import Kernel
 from gpubp_numpy.native.code import Unsupported
 from gpubp_numpy.native.products import Gemm, blas
 from gpubp_numpy.native.segment import Segment
+from gpubp_numpy.native.target import target
 from gpubp_numpy.native.writing import Call, write
 
 __all__ = ["Call", "Gemm", "Segment", "Unsupported", "available", "products", "segment", "supports"]
@@ -26,8 +27,14 @@ __all__ = ["Call", "Gemm", "Segment", "Unsupported", "available", "products", "s
 
 @functools.cache
 def available() -> bool:
-    """Whether kernels can be compiled here: llvmlite is installed."""
-    return importlib.util.find_spec("llvmlite") is not None
+    """Whether kernels can be compiled here: llvmlite is installed, and loads."""
+    if importlib.util.find_spec("llvmlite") is None:
+        return False
+    try:
+        target()
+    except OSError:  # too little memory may be left for a library of its size
+        return False
+    return True
 
 
 def products() -> bool:
