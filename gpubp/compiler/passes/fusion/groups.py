@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 
 from gpubp.compiler.passes.axes import Axes, Loops, Untied, flat
@@ -186,6 +187,18 @@ class Groups:
             first, *others = positions[value]
             for i in others:
                 self.merge(self.groups[first], self.groups[i], readers=True)
+
+    def join_scalars(self) -> None:
+        """Merge groups of single numbers, which have nothing in common but that they are cheap."""
+        scalars = [
+            group for group in self.all() if group.alike is not None and not flat(group.alike)
+        ]
+        for one, other in itertools.pairwise(scalars):
+            self.merge(self._live(one), self._live(other))
+
+    def _live(self, group: Group) -> Group:
+        """What a group has become."""
+        return self.groups[next(iter(bits(group.members)))]
 
     def _choose(self, node: Node, operation: Operation) -> bool:
         """Fuse a gather only where rows are at hand: it looks at all their elements."""
