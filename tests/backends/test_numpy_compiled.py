@@ -12,7 +12,7 @@ from gpubp.compiler.memory import assign
 from gpubp.compiler.passes import optimize
 from gpubp.compiler.program import run
 from gpubp_numpy import native
-from gpubp_numpy.compiled import Executable, tiles, workspace, writes
+from gpubp_numpy.compiled import Executable, sharing, tiles, workspace, writes
 
 MACHINE = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
 EVERY = pytest.mark.parametrize("name", PROGRAMS)
@@ -21,6 +21,12 @@ EVERY = pytest.mark.parametrize("name", PROGRAMS)
 def prepare(program, donated=(), fuse=False, machine=False):
     program = optimize(program, fuse) if fuse else program
     return Executable(program, assign(program, donated, writes, workspace), machine)
+
+
+@pytest.fixture(params=[1, 1 << 60], ids=["two threads", "one thread"])
+def shared(request, monkeypatch):
+    monkeypatch.setattr(sharing, "WORTH_SHARING", request.param)
+    monkeypatch.setattr(sharing, "_cores", lambda: 2)
 
 
 @pytest.fixture(params=[1 << 12, 1 << 18, 1 << 30], ids=["small tiles", "tiles", "whole"])
@@ -50,7 +56,7 @@ def test_programs_give_what_plain_calls_give(name):
 
 
 @EVERY
-@pytest.mark.usefixtures("tile_bytes")
+@pytest.mark.usefixtures("tile_bytes", "shared")
 def test_fused_programs_give_what_plain_calls_give(name):
     program = build(name)
     executable = prepare(program, fuse=True)
@@ -221,11 +227,14 @@ def test_threads_may_share_a_program():
             same(result, values)
 
 
-def test_nothing_warns():
+@pytest.mark.parametrize("fuse", [False, True], ids=["as written", "fused"])
+@pytest.mark.parametrize("size", [3, 1 << 20])
+@pytest.mark.usefixtures("shared")
+def test_nothing_warns(size, fuse):
     b = Builder()
-    x = b.input(3)
+    x = b.input(size)
     program = b.returns(b.log(x), b.divide(1.0, x))
     with np.errstate(all="raise"):
-        logs, inverses = prepare(program)([np.zeros(3, np.float32)])
+        logs, inverses = prepare(program, fuse=fuse)([np.zeros(size, np.float32)])
     assert np.all(logs == -np.inf)
     assert np.all(inverses == np.inf)

@@ -6,6 +6,7 @@ from gpubp.compiler.memory import kernel_of
 from gpubp.compiler.program import Operation
 from gpubp.core.shapes import size_of
 from gpubp_numpy.compiled.forms import form
+from gpubp_numpy.compiled.sharing import threads
 from gpubp_numpy.compiled.tiles import tiling
 
 
@@ -18,7 +19,8 @@ def workspace(operation: Operation) -> int:
     """Bytes that ``operation`` needs beside its results."""
     kernel = kernel_of(operation)
     if kernel is not None:
-        return tiling(kernel).work_bytes
+        tiles = tiling(kernel)
+        return tiles.work_bytes * threads(tiles)
     found = form(operation)
     if found is None or found.work is None:
         return 0

@@ -17,6 +17,7 @@ from gpubp.core.primitive import Primitive
 from gpubp.core.shapes import size_of
 from gpubp_numpy.compiled.arguments import nothing, taker
 from gpubp_numpy.compiled.forms import Form, form
+from gpubp_numpy.compiled.sharing import share, threads
 from gpubp_numpy.compiled.tiles import Tile, Tiling, positions, starts, tiling
 
 Run = Callable[[Sequence[Any]], list[Any]]
@@ -217,6 +218,7 @@ class Source:
             self.lines.append(f"{results[f'o{number}']}.fill({self.bound(start)})")
         names = {**operands, **results, **places}
         if found.whole:
+            names |= self.work(operation, found, found.full)
             self.lines += self.tile(operation, found.full, names)
             return
         varies = kernel.varies()
@@ -252,20 +254,47 @@ class Source:
         for name, kind in looped.items():
             inner[name] = f"{name}_"
             lines.append(f"{name}_ = {names[name]}[{index[kind]}]")
-        lines += self.tile(operation, tile, inner)
-        self.lines.append(f"for {', '.join(index.values())}, in {self.bound(list(boxes))}:")
-        self.lines += [f"    {line}" for line in lines]
+        walk = f"for {', '.join(index.values())}, in"
+        bound = self.bound(list(boxes))
+        if last or threads(found) == 1:
+            lines += self.tile(operation, tile, {**inner, **self.work(operation, found, tile)})
+            self.lines += [f"{walk} {bound}:", *(f"    {line}" for line in lines)]
+            self.lines.append(" = ".join(inner[name] for name in looped) + " = None")
+            return
+        buffers = {f"b{n}": f"b{n}" for n in range(len(tile.buffers))}
+        lines += self.tile(operation, tile, {**inner, **buffers})
+        given = [name for name in dict.fromkeys(names.values()) if name not in self.names]
+        parameters = ", ".join(["boxes", *given, *buffers])
+        mine, theirs = (
+            "".join(f"{x}, " for x in (*given, *self.work(operation, found, tile, n).values()))
+            for n in range(2)
+        )
+        part = f"tiles{len(self.lines)}"
+        self.lines += [
+            f"def {part}({parameters}):",
+            f"    {walk} boxes:",
+            *(f"        {line}" for line in lines),
+            f"{self.bound(share)}({part}, {bound}, ({mine}), ({theirs}))",
+        ]
 
     def tile(self, operation: Operation, tile: Tile, names: dict[str, str]) -> list[str]:
-        start = self.plan.workspace[operation].number if tile.buffers else 0
-        buffers = {
+        """The lines of a tile in terms of these names."""
+        objects = {f"k{n}": self.bound(x) for n, x in enumerate(tile.objects)}
+        return [line.format(**names, **objects) for line in tile.lines]
+
+    def work(
+        self, operation: Operation, found: Tiling, tile: Tile, thread: int = 0
+    ) -> dict[str, str]:
+        """The buffers of a tile, for one of the threads that take tiles."""
+        if not tile.buffers:
+            return {}
+        start = self.plan.workspace[operation].number + thread * found.work_bytes
+        return {
             f"b{n}": self.bound(
                 strided(self.arena[start + b.offset :], b.dtype, Layout.contiguous(b.shape))
             )
             for n, b in enumerate(tile.buffers)
         }
-        objects = {f"k{n}": self.bound(x) for n, x in enumerate(tile.objects)}
-        return [line.format(**names, **buffers, **objects) for line in tile.lines]
 
     def in_space(self, value: Value, operand: Operand, space: tuple[int, ...]) -> str:
         """An operand of a kernel with the axes of its space, of length 1 where it stays."""
@@ -327,9 +356,10 @@ class Source:
 
     def forget(self, value: Value) -> None:
         """Drop the names of a value that a call made, and of its views."""
-        for v, name in self.expressions.items():
-            if self.plan.layouts[v][0] is value and name[0] in "cv":
-                self.lines.append(f"{name} = None")
+        views = self.expressions.items()
+        names = {n for v, n in views if self.plan.layouts[v][0] is value and n[0] in "cv"}
+        names |= {space for (name, *_), space in self.spaces.items() if name in names}
+        self.lines += [f"{name} = None" for name in sorted(names)]
 
     def results(self) -> None:
         parts = []

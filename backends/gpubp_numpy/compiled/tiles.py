@@ -104,6 +104,18 @@ class Tiling:
         """Whether one tile is all."""
         return self.rest is None and self.full.extent == self.kernel.shape
 
+    @property
+    def tiles(self) -> int:
+        """Number of whole pieces."""
+        return math.prod(self.kernel.shape[: self.axis]) * (
+            self.kernel.shape[self.axis] // self.length
+        )
+
+    @property
+    def computed(self) -> int:
+        """Elements that all of the steps compute."""
+        return len(self.kernel.steps) * math.prod(self.kernel.shape)
+
     def indices(self, varies: tuple[bool, ...], last: bool) -> list[tuple[Any, ...]]:
         """For each tile in order, the part of an operand that varies along these axes."""
         n = self.kernel.shape[self.axis]
