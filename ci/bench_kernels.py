@@ -321,14 +321,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.1, help="for each contestant per round")
+    parser.add_argument("--only", nargs="*", help="names of cases, or their beginnings")
     options = parser.parse_args()
     tables: dict[str, Callable[[list[float]], float]] = {
         "fastest call, as a ratio to PyTorch eager on 2 threads (and us)": min,
         "medians over the rounds, likewise": statistics.median,
     }
     shown = [Table("kernel", title=title) for title in tables]
-    for number, make in enumerate(CASES):
-        case = make()
+    cases = [make() for make in CASES]
+    if options.only:
+        cases = [c for c in cases if c.name.lower().startswith(tuple(options.only))]
+    for number, case in enumerate(cases):
         runs = contestants(case)
         times: dict[str, list[float]] = {name: [] for name in runs}
         for run in runs.values():
