@@ -12,8 +12,8 @@ that the calls number them. It may be called as soon as ``run.ready()``.
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from gpubp.compiler.kernel import Kernel
 from gpubp_numpy.native.code import Unsupported
@@ -25,10 +25,17 @@ from gpubp_numpy.native.writing import Call, write
 __all__ = ["Call", "Gemm", "Segment", "Unsupported", "available", "products", "segment", "supports"]
 
 
+_OLDEST = (0, 46)  # the first llvmlite whose LLVM has constants by their repeated element
+
+
 @functools.cache
 def available() -> bool:
-    """Whether kernels can be compiled here: llvmlite is installed, and loads."""
-    if importlib.util.find_spec("llvmlite") is None:
+    """Whether kernels can be compiled here: llvmlite is installed, new enough, and loads."""
+    try:
+        release = version("llvmlite")
+    except PackageNotFoundError:
+        return False
+    if tuple(map(int, release.split(".")[:2])) < _OLDEST:
         return False
     try:
         target()
