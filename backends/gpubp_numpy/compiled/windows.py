@@ -171,106 +171,181 @@ def _padded(r: Recipe, buffer: int, shape: Shape, windows: Any) -> int:
     return start
 
 
-def _multiply(
-    r: Recipe, laid: _Windows, weights: tuple[int, int], n: int, out: int, windows: Any
-) -> None:
-    """The result: for each row of the window, or at once, the weights times what it meets.
+@dataclass(frozen=True)
+class _Weights:
+    """Matrices (out, terms): for each row of the window, and in it for each group."""
 
-    ``weights`` is where matrices (out, terms) lie, one for each row of the window with ``lines``.
+    buffer: int
+    start: int
+    groups: int
+    out: int
+
+
+def _stack(n: int, g: int) -> int:
+    """How many images there are, in groups or not; 0 for several of both."""
+    return n * g if 1 in (n, g) else 0
+
+
+def _reordered(
+    r: Recipe, weights: tuple[int, Shape], source: Sequence[int], last: int, laid: _Windows
+) -> _Weights:
+    """Weights copied so that rows of the window come first (with lines) and ``source`` is met.
+
+    ``source`` has the strides of (group, out, channel, row, column) in the given buffer, of which
+    ``weights`` has the lengths; ``last`` is where it begins.
     """
-    places = math.prod(windows.number)
-    buffer, start = weights
-    for i in range(windows.kernel[0] if laid.lines else 1):
-        gemm = Gemm(
-            *(r.dtype, out, places, laid.terms, laid.terms, laid.length, places),
-            beta=float(i > 0),
-            offsets=(start + i * out * laid.terms, laid.start + i * laid.shift, 0),
-            batch=n,
-            steps=(0, laid.terms * laid.length, out * places),
-        )
-        r.calls.append(Call(gemm, (buffer, laid.buffer, r.result_buffer)))
-
-
-def _forward(r: Recipe, shapes: Sequence[Shape], windows: Any) -> bool:
-    (n, g, c, *image), (_, o, *_) = shapes
-    if g != 1:
-        return False
-    laid = _lay_out(r, 0, (n, c, *image), windows)
-    if laid is None:
-        return False
-    weights = 1, 0
-    if laid.lines:
-        kh, kw = windows.kernel
-        weights = r.work_buffer, r.take(kh, o, c, kw)
-        r.copy(
-            (kh, o, c, kw),
-            (1, r.operand((kw, c * kh * kw, kh * kw, 1))),
-            (weights[0], r.operand(_contiguous((kh, o, c, kw)), weights[1])),
-        )
-    _multiply(r, laid, weights, n, o, windows)
-    return True
-
-
-def _by_input(r: Recipe, shapes: Sequence[Shape], windows: Any) -> bool:
-    """With a stride of 1: the windows of y times the kernel turned round, channels exchanged."""
-    (g, o, c, kh, kw), (n, *_, rows, columns) = shapes
-    if g != 1 or windows.stride != (1, 1):
-        return False
-    over = transposed(windows)
-    laid = _lay_out(r, 1, (n, o, rows, columns), over)
-    if laid is None:
-        return False
-    last = kh * kw - 1
-    source = {"c": kh * kw, "o": c * kh * kw, "i": -kw, "j": -1}
-    lengths = {"c": c, "o": o, "i": kh, "j": kw}
-    order = "icoj" if laid.lines else "coij"
+    buffer, lengths = weights
+    order = (3, 0, 1, 2, 4) if laid.lines else (0, 1, 2, 3, 4)
     shape = tuple(lengths[a] for a in order)
     start = r.take(*shape)
     r.copy(
         shape,
-        (0, r.operand([source[a] for a in order], last)),
+        (buffer, r.operand([source[a] for a in order], last)),
         (r.work_buffer, r.operand(_contiguous(shape), start)),
     )
-    _multiply(r, laid, (r.work_buffer, start), n, c, over)
+    return _Weights(r.work_buffer, start, lengths[0], lengths[1])
+
+
+def _multiply(r: Recipe, laid: _Windows, weights: _Weights, images: int, windows: Any) -> None:
+    """The result: for each row of the window, or at once, the weights times what it meets."""
+    places, size = math.prod(windows.number), weights.out * laid.terms
+    for i in range(windows.kernel[0] if laid.lines else 1):
+        gemm = Gemm(
+            *(r.dtype, weights.out, places, laid.terms, laid.terms, laid.length, places),
+            beta=float(i > 0),
+            offsets=(weights.start + i * weights.groups * size, laid.start + i * laid.shift, 0),
+            batch=images,
+            steps=(
+                size if weights.groups > 1 else 0,
+                laid.terms * laid.length,
+                weights.out * places,
+            ),
+        )
+        r.calls.append(Call(gemm, (weights.buffer, laid.buffer, r.result_buffer)))
+
+
+def _forward(r: Recipe, shapes: Sequence[Shape], windows: Any) -> bool:
+    (n, g, c, *image), (_, o, *_) = shapes
+    images = _stack(n, g)
+    laid = _lay_out(r, 0, (images, c, *image), windows) if images else None
+    if laid is None:
+        return False
+    weights = _Weights(1, 0, g, o)
+    if laid.lines:
+        lengths = (g, o, c, *windows.kernel)
+        weights = _reordered(r, (1, lengths), _contiguous(lengths), 0, laid)
+    _multiply(r, laid, weights, images, windows)
     return True
 
 
+def _by_input(r: Recipe, shapes: Sequence[Shape], windows: Any) -> bool:
+    (g, o, c, kh, kw), (n, *_, rows, columns) = shapes
+    images = _stack(n, g)
+    if not images:
+        return False
+    if windows.stride != (1, 1):
+        return _fold(r, shapes, windows)
+    # The windows of y times the kernel turned round, with the channels' roles exchanged.
+    over = transposed(windows)
+    laid = _lay_out(r, 1, (images, o, rows, columns), over)
+    if laid is None:
+        return False
+    by_g, by_o, by_c, by_i, by_j = _contiguous((g, o, c, kh, kw))
+    source = (by_g, by_c, by_o, -by_i, -by_j)
+    weights = _reordered(r, (0, (g, c, o, kh, kw)), source, kh * kw - 1, laid)
+    _multiply(r, laid, weights, images, over)
+    return True
+
+
+def _fold(r: Recipe, shapes: Sequence[Shape], windows: Any) -> bool:
+    """What each window adds to its elements by one product, then added element by element."""
+    (g, o, c, kh, kw), (n, *_) = shapes
+    (h, w), (rows, columns) = windows.size, windows.number
+    images, terms, places = n * g, c * kh * kw, rows * columns
+    if images * terms * places > MOST:
+        return False
+    start = r.take(images, terms, places)
+    gemm = Gemm(
+        *(r.dtype, terms, places, o, terms, places, places),
+        transpose_a=True,
+        offsets=(0, 0, start),
+        batch=images,
+        steps=(o * terms if g > 1 else 0, o * places, terms * places),
+    )
+    r.calls.append(Call(gemm, (0, 1, r.work_buffer)))
+    r.zero(r.result_buffer, 0, images * c * h * w)
+    (rise, run), (down, across) = windows.dilation, windows.stride
+    for i, j in itertools.product(range(kh), range(kw)):
+        top, left = i * rise - windows.padding[0][0], j * run - windows.padding[1][0]
+        (first, count), (begin, length) = (
+            _inside(top, down, h, rows),
+            _inside(left, across, w, columns),
+        )
+        if not (count and length):
+            continue
+        image = r.operand(
+            (c * h * w, h * w, down * w, across),
+            (first * down + top) * w + begin * across + left,
+        )
+        part = r.operand(
+            (terms * places, kh * kw * places, columns, 1),
+            start + (i * kw + j) * places + first * columns + begin,
+        )
+        step = Step("add", (0, 1), r.dtype)
+        kernel = Kernel((images, c, count, length), (image, part), (step,), ((2, image),))
+        r.calls.append(Call(kernel, (r.result_buffer, r.work_buffer, r.result_buffer)))
+    return True
+
+
+def _inside(first: int, step: int, size: int, count: int) -> tuple[int, int]:
+    """Of ``count`` places from ``first`` on, the number of the first on the axis; and how many."""
+    start = max(0, -(first // step))
+    stop = min(count, -((first - size) // step))
+    return start, max(0, stop - start)
+
+
 def _by_weight(r: Recipe, shapes: Sequence[Shape], windows: Any) -> bool:
-    """A product for each image (and row of the window), and their sum."""
+    """A product for each image (and row of the window), and their sum over a group's images."""
     (n, g, c, *image), (_, _, o, *_) = shapes
     kh, kw = windows.kernel
-    if g != 1 or n * o * c * kh * kw > MOST:
+    images = _stack(n, g)
+    if not images or images * o * c * kh * kw > MOST:
         return False
-    laid = _lay_out(r, 0, (n, c, *image), windows)
+    laid = _lay_out(r, 0, (images, c, *image), windows)
     if laid is None:
         return False
     places = math.prod(windows.number)
     each = kh if laid.lines else 1
     size = each * o * laid.terms
-    parts = r.take(n, size)
+    done = n == 1 and not laid.lines  # each product is a result
+    to, parts = (r.result_buffer, 0) if done else (r.work_buffer, r.take(images, size))
     for i in range(each):
         gemm = Gemm(
             *(r.dtype, o, laid.terms, places, places, laid.length, laid.terms),
             transpose_b=True,
             offsets=(0, laid.start + i * laid.shift, parts + i * o * laid.terms),
-            batch=n,
+            batch=images,
             steps=(o * places, laid.terms * laid.length, size),
         )
-        r.calls.append(Call(gemm, (1, laid.buffer, r.work_buffer)))
-    total = r.take(size) if laid.lines else 0
-    buffer = r.work_buffer if laid.lines else r.result_buffer
-    kernel = Kernel(
-        (n, size),
-        (r.operand((size, 1), parts),),
-        (Step("sum", (0,), r.dtype, (0,)),),
-        ((1, r.operand((0, 1), total)),),
-    )
-    r.calls.append(Call(kernel, (r.work_buffer, buffer)))
+        r.calls.append(Call(gemm, (1, laid.buffer, to)))
+    if done:
+        return True
+    if n > 1:
+        total = r.take(size) if laid.lines else 0
+        buffer = r.work_buffer if laid.lines else r.result_buffer
+        kernel = Kernel(
+            (n, size),
+            (r.operand((size, 1), parts),),
+            (Step("sum", (0,), r.dtype, (0,)),),
+            ((1, r.operand((0, 1), total)),),
+        )
+        r.calls.append(Call(kernel, (r.work_buffer, buffer)))
+        parts = total
     if laid.lines:
-        shape = (o, c, kh, kw)
+        shape = (g, o, c, kh, kw)
         r.copy(
             shape,
-            (r.work_buffer, r.operand((laid.terms, kw, o * laid.terms, 1), total)),
+            (r.work_buffer, r.operand((size, laid.terms, kw, o * laid.terms, 1), parts)),
             (r.result_buffer, r.operand(_contiguous(shape))),
         )
     return True
