@@ -76,6 +76,20 @@ def test_convolution(name: str, channels: int, images: int, groups: int) -> None
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=primitive)
 
 
+@pytest.mark.parametrize("images", [1, 4])
+@pytest.mark.parametrize("name", PAIRS)
+def test_convolution_of_each_channel_by_itself(name: str, images: int) -> None:
+    windows = over(name)
+    x, w = draw(images, 5, 1, *windows.size), draw(5, 1, 1, *windows.kernel)
+    y = draw(images, 5, 1, *windows.number)
+    calls = {"convolution": (x, w), "convolution_weight": (x, y)}
+    if set(windows.stride) == {1} or images == 1:
+        calls["convolution_input"] = (w, y)
+    for primitive, arrays in calls.items():
+        found, expected = compiled(primitive, windows, *arrays)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=primitive)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 3), (2, 3), (3, 1), (1, 1)])
 def test_pooling(kernel: int, stride: int, dtype: str) -> None:
