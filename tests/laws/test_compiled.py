@@ -30,14 +30,24 @@ def closed(case, xs):
     return g, [x for x, b in zip(xs, batched, strict=True) if b], batched
 
 
-@samples_on_libraries(FIXED)
-def test_value(library, case, dtype):
+def check_value(library, case, dtype):
     f, xs, _ = closed(case, arguments(case, library, dtype))
     compiled = gpubp.compile(f)
     expected = first_order(case, library, dtype).out
     for _ in range(2):  # once recording, once from the cache
         assert_close(compiled(*xs), expected, library, dtype, "result")
     assert len(compiled.programs) == 1
+
+
+@samples(FIXED)
+def test_value(case, dtype):
+    check_value(NUMPY, case, dtype)
+
+
+# Where there are derivatives, the next test has the same operations in its programs.
+@samples_on_libraries([c for c in FIXED if not has_inexact(c)], numpy=False)
+def test_value_on_other_libraries(library, case, dtype):
+    check_value(library, case, dtype)
 
 
 @samples_on_libraries(SMOOTH)
