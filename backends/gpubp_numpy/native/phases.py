@@ -51,6 +51,7 @@ class Phases:
         self.reductions = [[v for v, p in fed.items() if p == phase] for phase in phases]
         self.stores = [[place for place, p in written.items() if p == phase] for phase in phases]
         self.kept: dict[int, int | None] = {}
+        self._seen: set[tuple[int, int]] = set()  # what _keep has looked at; there are many paths
         for phase in reversed(phases):
             for v in self._sinks(phase):
                 self._keep(v, phase)
@@ -70,6 +71,9 @@ class Phases:
 
     def _keep(self, value: int, phase: int) -> None:
         """Note what ``phase`` takes from earlier phases to compute ``value``."""
+        if (value, phase) in self._seen:
+            return
+        self._seen.add((value, phase))
         values, earlier = self.values, self.level[value] < phase
         if not values.in_row(value) or (value in self.kept and earlier):
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from gpubp.compiler.fused import Fused
 from gpubp.compiler.passes.fusion.body import body
-from gpubp.compiler.passes.fusion.groups import Group, Groups, bits
+from gpubp.compiler.passes.fusion.group import Group, bits
+from gpubp.compiler.passes.fusion.groups import Groups
+from gpubp.compiler.passes.fusion.growing import grow
 from gpubp.compiler.passes.fusion.layout import arrange
 from gpubp.compiler.passes.fusion.lowering import Lowering
 from gpubp.compiler.passes.fusion.recompute import recompute
@@ -14,9 +16,7 @@ from gpubp.compiler.program import Operation, Program, Value
 def fuse(program: Program) -> Program:
     """The program with groups of operations as one operation each."""
     groups = Groups(program)
-    groups.grow()
-    groups.join_readers()
-    groups.join_scalars()
+    grow(groups)
     recompute(groups)
     operations: list[Operation] = []
     for group in groups.all():

@@ -14,6 +14,8 @@ from gpubp.compiler.program import Operation, Program, Value
 from gpubp.core.shapes import Shape, shape_of, size_of
 from gpubp.rules.creation import arange_p
 
+Path = tuple[Operation, ...]  # of views
+
 
 @dataclass(eq=False, slots=True)
 class Read:
@@ -21,7 +23,7 @@ class Read:
 
     value: Value
     base: Value
-    path: tuple[Operation, ...]
+    path: Path
     axes: Axes
     offset: int
 
@@ -124,7 +126,7 @@ class Nodes:
             except Untied:
                 path = path[1:]
 
-    def path(self, value: Value) -> tuple[Operation, ...]:
+    def path(self, value: Value) -> Path:
         """The views that lead to a value."""
         path: list[Operation] = []
         while True:
