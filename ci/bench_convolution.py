@@ -216,6 +216,14 @@ def compiled(padding: int) -> Step:
     return ours(padding, compiled=True)
 
 
+def compiled_plainly(padding: int) -> Step:
+    """As where llvmlite is not installed."""
+    from gpubp_numpy import native
+
+    native.available = lambda: False  # type: ignore[assignment]  # it is cached; nobody clears it
+    return ours(padding, compiled=True)
+
+
 def pytorch(padding: int) -> Step:
     import torch
     import torch.nn.functional as F
@@ -281,6 +289,7 @@ def jax(padding: int) -> Step:
 
 CONTESTANTS: dict[str, Callable[[int], Step]] = {
     "gpubp compiled": compiled,
+    "without llvmlite": compiled_plainly,
     "gpubp eager": eager,
     "PyTorch eager": pytorch,
     "JAX jit": jax,

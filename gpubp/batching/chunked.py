@@ -68,9 +68,17 @@ class Chunked:
             joined = Joined(size, out_axes, self.out)
             return run(*self._planned(job, key, kept=self.out == "device"), joined)
 
-    def summed(self, call: Call, leaves: Leaves, axes: Axes, size: int, key: Any) -> Any:
-        """The sum of the chunks' results."""
-        job = Job(self.name, call, leaves, axes, size, home(leaves))
+    def summed(
+        self,
+        call: Call,
+        leaves: Leaves,
+        axes: Axes,
+        size: int,
+        key: Any,
+        split: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """The sum of the chunks' results; ``split`` is called before the first of several."""
+        job = Job(self.name, call, leaves, axes, size, home(leaves), split)
         if _within():
             return run(job, self._given(job), Summed())
         with own_errors(self.name, job.namespace):

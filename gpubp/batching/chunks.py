@@ -29,6 +29,8 @@ class Job:
         axes: of the batch in each leaf; ``None`` for what all examples share.
         size: number of examples.
         namespace: where it runs.
+        split: called before the first chunk that is not the whole.
+        needed: bytes for one example, asked for when they were not there.
     """
 
     name: str
@@ -37,7 +39,8 @@ class Job:
     axes: Sequence[int | None]
     size: int
     namespace: Namespace
-    needed: Callable[[], int | None] = lambda: None  # bytes for one example, when it fails
+    split: Callable[[], None] = lambda: None
+    needed: Callable[[], int | None] = lambda: None
 
     def part(self, start: int, stop: int) -> list[Any]:
         """The leaves of some of the examples."""
@@ -82,8 +85,10 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
     back what it keeps in reserve, and chunks of half the size go on from the finished ones.
     """
     start = 0
-    while start < job.size:
+    while start < job.size or start == job.size == 0:  # nothing, too, has a shape
         stop = min(start + chunk, job.size)
+        if start == 0 and stop < job.size:
+            job.split()
         found, full = None, False
         try:
             found = result.take(job.call(job.part(start, stop)), start, stop)
@@ -98,6 +103,8 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
             chunk = (stop - start) // 2
             continue
         yield start, stop, found
+        if stop == job.size:
+            return
         start = stop
 
 
@@ -193,11 +200,12 @@ class Summed:
         self.total: Any = None
 
     def take(self, found: Any, start: int, stop: int) -> Any:
+        found = tree.map(plain, found)
         self.total = found if self.total is None else tree.map(FUNCTIONS["add"], self.total, found)
         return None
 
     def whole(self) -> Any:
-        return self.total
+        return tree.map(export, self.total)
 
 
 class Passed:

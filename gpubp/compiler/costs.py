@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp.compiler.fused import Fused
@@ -70,6 +70,16 @@ def _product(operation: Operation) -> int:
     return 2 * shared * size_of(y)
 
 
+def _convolution(y: Sequence[int], w: Sequence[int]) -> int:
+    """Each result sums a product for every weight of its channel."""
+    return 2 * math.prod(y) * math.prod(w[2:])
+
+
+def _windows(operation: Operation, one_each: Value) -> int:
+    """One for each element of every window, of which ``one_each`` has a number."""
+    return size_of(tuple(one_each.shape)) * math.prod(operation.params["windows"].kernel)
+
+
 def _matrices(terms: Callable[[int, int], float]) -> Callable[[Operation], float]:
     """For stacks of m x n matrices."""
 
@@ -93,7 +103,16 @@ def _fft(operation: Operation) -> float:
 _FLOPS: dict[str, Callable[[Operation], Any]] = {
     **dict.fromkeys(("matmul", "product"), _product),
     **dict.fromkeys(("sum", "prod", "max", "min", "all", "any", "count_nonzero"), _operand),
-    **dict.fromkeys(("cumulative_sum", "cumulative_prod", "fold", "index_add"), _operand),
+    **dict.fromkeys(("cumulative_sum", "cumulative_prod", "index_add"), _operand),
+    # Of images x (n, g, c, ...), weights w (g, o, c, ...) and results y (n, g, o, ...).
+    "convolution": lambda op: _convolution(op.results[0].shape, op.args[1].shape),
+    "convolution_input": lambda op: _convolution(op.args[1].shape, op.args[0].shape),
+    "convolution_weight": lambda op: _convolution(op.args[1].shape, op.results[0].shape),
+    "max_windows": lambda op: _windows(op, op.results[0]),
+    "sum_windows": lambda op: _windows(op, op.results[0]),
+    "spread_windows": lambda op: _windows(op, op.args[0]),
+    "pick_max_windows": lambda op: 2 * _windows(op, op.results[0]),
+    "place_max_windows": lambda op: 2 * _windows(op, op.args[0]),
     **dict.fromkeys(("fft.fftn", "fft.ifftn", "fft.rfft", "fft.irfft"), _fft),
     "linalg.cholesky": _matrices(lambda m, n: n**3 / 3),
     "linalg.det": _matrices(lambda m, n: 2 / 3 * n**3),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 
@@ -13,7 +16,7 @@ class Stack(threading.local):
         traces: the running transformations' traces, the outermost first.
         closed: the innermost trace that claims every traced operation.
         recorder: the trace that writes a program, if a function is being recorded.
-        region: which run of the recorded function this is: above 0, a checkpoint's second.
+        region: which run of the recorded function this is: above 0, a second one (`second_run`).
     """
 
     def __init__(self) -> None:
@@ -24,3 +27,14 @@ class Stack(threading.local):
 
 
 stack = Stack()
+_regions = count(1)
+
+
+@contextmanager
+def second_run() -> Iterator[None]:
+    """Compute again what is not to be kept: no compiler may merge it with the first run."""
+    before, stack.region = stack.region, next(_regions)
+    try:
+        yield
+    finally:
+        stack.region = before

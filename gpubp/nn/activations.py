@@ -7,9 +7,12 @@ left one, of ``relu6`` and ``hard_tanh`` 0 at both edges. NaN goes through.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from types import FunctionType
 
 from gpubp.core import array_namespace
 from gpubp.rules.fused import softmax as fused
+from gpubp.rules.fused.activation import WITH_BIAS
 from gpubp.special.error import erfc
 from gpubp.special.logistic import expit, log1pexp
 from gpubp.typing import Array
@@ -207,3 +210,19 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     array([-1000.,     0.])
     """
     return fused.log_softmax(x, axis)
+
+
+_BIASED = {globals()[name]: primitive for name, primitive in WITH_BIAS.items()}
+
+
+def biased(activation: Callable[[Array], Array], x: Array, bias: Array) -> Array:
+    """``activation(x + bias)``, in one pass for some of this module's activations.
+
+    >>> import numpy as np
+    >>> biased(relu, np.asarray([-1.0, 2.0]), np.asarray(0.5))
+    array([0. , 2.5])
+    """
+    together = _BIASED.get(activation) if isinstance(activation, FunctionType) else None
+    if together is not None:
+        return together(x, bias)
+    return activation(array_namespace(x, bias).add(x, bias))

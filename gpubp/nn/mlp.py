@@ -56,6 +56,5 @@ class MLP(Module):
 
     def __call__(self, x: Array) -> Array:
         for layer in self.layers[:-1]:
-            x = self.activation(layer(x))
-        x = self.layers[-1](x)
-        return x if self.final_activation is None else self.final_activation(x)
+            x = layer(x, activation=self.activation)
+        return self.layers[-1](x, activation=self.final_activation)

@@ -144,30 +144,30 @@ def _max(xp: Any, x: Array, windows: Windows) -> Array:
     return best
 
 
-def _shares(xp: Any, image: Array, maxima: Array, windows: Windows, dtype: Any) -> list[Array]:
-    """For each element of a window, its share of the window's maximum."""
+def _hits(xp: Any, image: Array, maxima: Array, windows: Windows) -> list[Array]:
+    """For each element of a window, where it has a share of the window's maximum."""
     image = padded(xp, image, windows, -math.inf)
-    hits = [
-        xp.astype(xp.logical_not(image[(..., *place)] < maxima), dtype)
-        for place in windows.places()
-    ]
-    count = sum(hits[1:], hits[0])
-    return [hit / count for hit in hits]
+    return [xp.logical_not(image[(..., *place)] < maxima) for place in windows.places()]
+
+
+def _count(xp: Any, hits: Sequence[Array], dtype: Any) -> Array:
+    """How many elements share, for each window."""
+    ones = [xp.astype(hit, dtype) for hit in hits]
+    return sum(ones[1:], ones[0])
 
 
 def _pick(xp: Any, t: Array, image: Array, maxima: Array, windows: Windows) -> Array:
-    t = padded(xp, t, windows, 0.0)
-    total: Any = None
-    shares = _shares(xp, image, maxima, windows, t.dtype)
-    for place, share in zip(windows.places(), shares, strict=True):
-        term = share * t[(..., *place)]
-        total = term if total is None else total + term
-    return total
+    t, hits = padded(xp, t, windows, 0.0), _hits(xp, image, maxima, windows)
+    zeros, total = xp.zeros_like(maxima, dtype=t.dtype), xp.zeros_like(maxima, dtype=t.dtype)
+    for place, hit in zip(windows.places(), hits, strict=True):
+        total = total + xp.where(hit, t[(..., *place)], zeros)
+    return total / _count(xp, hits, t.dtype)
 
 
 def _place(xp: Any, ct: Array, image: Array, maxima: Array, windows: Windows) -> Array:
-    shares = _shares(xp, image, maxima, windows, ct.dtype)
-    return _spread_each(xp, [share * ct for share in shares], windows)
+    hits = _hits(xp, image, maxima, windows)
+    share, zeros = ct / _count(xp, hits, ct.dtype), xp.zeros_like(ct)
+    return _spread_each(xp, [xp.where(hit, share, zeros) for hit in hits], windows)
 
 
 max_windows_p = _MaxWindows("max_windows", _max)

@@ -92,11 +92,13 @@ class Windows(NamedTuple):
 
     def places(self) -> Iterator[tuple[slice, ...]]:
         """For each element of a window, its places in all windows, on the padded image."""
-        for element in self.elements():
-            yield tuple(
-                slice(k * d, k * d + (n - 1) * s + 1, s)
-                for k, d, n, s in zip(element, self.dilation, self.number, self.stride, strict=True)
+        along = [
+            [slice(k * d, k * d + (n - 1) * s + 1, s) for k in range(length)]
+            for length, d, n, s in zip(
+                self.kernel, self.dilation, self.number, self.stride, strict=True
             )
+        ]
+        return itertools.product(*along)
 
 
 def reaches(kernel: Shape, dilation: Shape) -> Shape:

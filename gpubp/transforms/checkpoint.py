@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp.core.primitive import Primitive
-from gpubp.core.stack import stack
+from gpubp.core.stack import second_run
 from gpubp.transforms.arguments import with_keywords
 from gpubp.transforms.calls import (
     Call,
@@ -55,25 +53,12 @@ class _Recomputed(Primitive):
         self.active = active
 
     def vjp(self, needed: Any, ct: Any, y: Any, args: Any, params: Any) -> list[Any]:
-        with _second_run():
+        with second_run():
             _, tape = run_linearize(self.run, args, self.active)
         return tape.vjp(needed, ct, y, args, params)
 
     def jvp(self, tangents: Any, y: Any, args: Any, params: Any) -> list[Any]:
         return run_jvp(self.run, args, tangents)[1]
-
-
-@contextmanager
-def _second_run() -> Iterator[None]:
-    """A compiler must not merge what runs here with the first run: it would be stored after all."""
-    before, stack.region = stack.region, next(_regions)
-    try:
-        yield
-    finally:
-        stack.region = before
-
-
-_regions = count(1)
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from backends.plugins import NAMES, plugin
 from gpubp.core.primitive import PRIMITIVES
+from gpubp.rules.fused.activation import WITH_BIAS
 from gpubp.rules.fused.composite import Composite
 
 COMPOSITES = {name: p for name, p in PRIMITIVES.items() if isinstance(p, Composite)}
@@ -18,6 +19,22 @@ TOLERANCE = {"float16": 5e-3, "float32": 5e-6, "float64": 1e-12}
 # Rows shorter and longer than a warp and a block, and no multiple of either.
 SHAPES = [(1, 1), (3, 10), (7, 33), (2, 3, 129), (2, 1500), (0, 4), (5000, 3), (2, 4, 2051)]
 Arguments = tuple[list[Any], dict[str, Any]]
+
+
+def bias(rng: np.random.Generator, shape: tuple[int, ...], bias: tuple[int, ...]) -> Arguments:
+    return [2 * rng.normal(size=shape), rng.normal(size=bias)], {}
+
+
+def bias_slope(name: str) -> Callable[..., Arguments]:
+    def make(rng: np.random.Generator, shape: tuple[int, ...], bias: tuple[int, ...]) -> Arguments:
+        # Numbers of few digits: the result is that of the sum in every precision.
+        x, b = rng.integers(-99, 99, shape) / 32, rng.integers(-99, 99, bias) / 32
+        t = rng.normal(size=shape)
+        if WITH_BIAS[name].of_result:
+            return [t, WITH_BIAS[name].formula(x, b)], {}
+        return [t, WITH_BIAS[name].formula(x, b), x, b], {}
+
+    return make
 
 
 def attention(
@@ -136,8 +153,19 @@ ATTENTION = [
     for causal in (False, True)
     for mask in ("", "full", "shared", "keys", "queries")
 ] + [((1, 20, 150), (128, 100), True, "")]
+BIAS = [
+    ((3, 7), (7,)),
+    ((1000, 33), (33,)),
+    ((2, 5, 3, 4), (5, 1, 1)),
+    ((2, 5, 3), (1, 5, 1)),
+    ((5, 3), ()),
+    ((5, 3), (5, 3)),
+    ((0, 3), (3,)),
+]
 DROPOUT = [*[(shape,) for shape in [(1,), (3, 7), (4097,), (0, 3), ()]], ((3, 5), 3)]
 TABLE: dict[str, tuple[Callable[..., Arguments], list[Any]]] = {
+    **{f"bias_{name}": (bias, BIAS) for name in WITH_BIAS},
+    **{f"bias_{name}_slope": (bias_slope(name), BIAS) for name in WITH_BIAS},
     "attention": (attention, ATTENTION),
     "attention_slope": (attention_slope, ATTENTION),
     "cross_entropy": (cross_entropy, ENTROPY),

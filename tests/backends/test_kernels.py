@@ -234,6 +234,22 @@ def test_matmul(backend):
     same(run(backend, "matmul", a, b), a @ b)
 
 
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("stack", [(), (3,)])
+@pytest.mark.parametrize("alpha", [1.0, -0.5])
+@pytest.mark.parametrize("added", [False, True])
+def test_product(backend, transpose_a, transpose_b, stack, alpha, added):
+    if "product" not in backend.kernels:
+        pytest.skip("its reference is tested with the passes")
+    a, b, c = (draw((*stack, *shape), "float32") for shape in ((2, 4), (4, 5), (2, 5)))
+    expected = alpha * (a @ b) + (c if added else 0)
+    a = np.ascontiguousarray(a.swapaxes(-1, -2)) if transpose_a else a
+    b = np.ascontiguousarray(b.swapaxes(-1, -2)) if transpose_b else b
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b, "alpha": alpha}
+    same(run(backend, "product", a, b, *([c] if added else []), **flags), expected)
+
+
 ELSEWHERE = {
     "linalg.solve",  # gpubp/testing/cases/linalg.py
     "random_bits",  # tests/random
@@ -246,7 +262,7 @@ ELSEWHERE = {
 
 
 def test_every_kernel_is_tested(backend):
-    here = {"gather", "index_add", "index_put", "matmul"}
+    here = {"gather", "index_add", "index_put", "matmul", "product"}
     fused = {name for name, p in PRIMITIVES.items() if p.composite}  # test_fused.py
     kernels = {name for name in backend.kernels if not name.startswith("optim.")}  # test_leafwise
     assert kernels <= {*here, *PRODUCTS, *STANDARD, *ELSEWHERE, *fused}

@@ -232,12 +232,13 @@ def faulty() -> dict[str, Any]:
     case = CASES["mlp"]
     _, _, loss = placed(case, NUMPY)
     x = np.linspace(0, 1, 12).reshape(4, 3)
+    gradients, clipped = per_example.gradients(loss), per_example.clipped_sum(loss, 1.0)
     return {
         "vmap": lambda: gpubp.vmap(outer, chunk_size="auto")(x),
         "jacobian": lambda: gpubp.jacobian(lambda x: np.tanh(x) @ x.T)(x),
         "hessian": lambda: gpubp.hessian(lambda x: np.sum(np.tanh(x) ** 2))(x[0]),
-        "gradients": lambda: per_example.gradients(loss)(case.params, *case.batch),
-        "clipped_sum": lambda: per_example.clipped_sum(loss, 1.0)(case.params, *case.batch),
+        "gradients": lambda: gradients(case.params, *case.batch),
+        "clipped_sum": lambda: clipped(case.params, *case.batch),
     }
 
 

@@ -10,6 +10,7 @@ import gpubp
 import gpubp.compiler
 from compiler.build import Builder, arguments_of
 from compiler.programs import PROGRAMS, build
+from gpubp import nn
 from gpubp.compiler.plan import Plan
 from gpubp.errors import ArgumentError
 
@@ -42,6 +43,19 @@ def test_flops_of_products_are_two_for_each_pair():
     b = Builder()
     x, w = b.input(3, 4), b.input(4, 5)
     assert Plan(b.returns(b.matmul(x, w))).flops == 2 * 3 * 4 * 5
+
+
+def test_flops_of_convolutions_and_pooling():
+    """Windows of 50 terms; the gradients alone, as nothing needs the result."""
+    x, weight, ct = np.zeros((20, 2, 30, 30)), np.zeros((3, 2, 5, 5)), np.zeros((20, 3, 26, 26))
+    one = 2 * 50 * ct.size
+    assert gpubp.plan(nn.convolution, x, weight).flops == one
+
+    def gradients(x, weight, ct):
+        return gpubp.vjp(nn.convolution, x, weight)[1](ct)
+
+    assert gpubp.plan(gradients, x, weight, ct).flops == 2 * one
+    assert gpubp.plan(nn.MaxPool2d(2), x).flops == x.size
 
 
 def test_views_are_no_launches_and_move_nothing():

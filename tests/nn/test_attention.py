@@ -124,6 +124,15 @@ def test_the_scores_are_never_held_all_at_once() -> None:
     assert peak < length * length * 4 / 2
 
 
+def test_nor_are_they_in_a_compiled_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    length = 256
+    monkeypatch.setattr(fused, "BLOCK", length * length // 16)
+    x = np.random.default_rng(0).normal(size=(length, 4))
+    gradient = gpubp.grad(lambda x: nn.dot_product_attention(x, x, x).sum())
+    assert gpubp.plan(gradient, x).peak_bytes < length * length * 8 / 2
+    np.testing.assert_allclose(gpubp.compile(gradient)(x), gradient(x), rtol=1e-9, atol=1e-12)
+
+
 def test_a_query_that_sees_nothing_stays_finite() -> None:
     mask = np.zeros((5, 6), dtype=bool)
     out, pullback = gpubp.vjp(lambda *a: nn.dot_product_attention(*a, mask=mask), Q, K, V)

@@ -13,6 +13,7 @@ from gpubp.compiler.memory import MemoryPlan, kernel_of, nbytes
 from gpubp.compiler.product import product
 from gpubp.compiler.program import Operation, Program, Value
 from gpubp.compiler.views import Layout
+from gpubp.core.host_memory import host_memory
 from gpubp.core.shapes import size_of
 from gpubp_numpy import native
 from gpubp_numpy.compiled.arguments import ALONE, address
@@ -21,6 +22,16 @@ from gpubp_numpy.compiled.windows import Recipe, recipe
 
 KEPT_BYTES = 1 << 16  # of a result whose array is kept for later calls
 MOST_PRODUCTS = 64  # calls of BLAS for one operation on stacks of matrices
+
+
+# LLVM ends the process where it finds no memory; loaded and with one kernel it takes 270 MB of
+# address space.
+_LLVM_BYTES = 512 << 20
+
+
+def _room_for_llvm() -> bool:
+    info = host_memory()
+    return info is None or info.free > _LLVM_BYTES
 
 
 class Machine:
@@ -46,9 +57,13 @@ class Machine:
 
 def worthwhile(program: Program) -> bool:
     """Whether any of a program's operations has a native form here."""
-    return native.available() and any(
-        kernel is not None and native.supports(kernel)
-        for kernel in map(kernel_of, program.operations)
+    return (
+        native.available()
+        and _room_for_llvm()
+        and any(
+            kernel is not None and native.supports(kernel)
+            for kernel in map(kernel_of, program.operations)
+        )
     )
 
 

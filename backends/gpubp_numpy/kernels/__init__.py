@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpubp_numpy.kernels import (
+    activation,
     attention,
     convolution,
     indexing,
@@ -18,6 +19,7 @@ from gpubp_numpy.kernels import (
 )
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **activation.KERNELS,
     **attention.KERNELS,
     **standard.KERNELS,
     **convolution.KERNELS,

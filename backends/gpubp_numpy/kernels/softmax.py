@@ -28,8 +28,8 @@ def _inner(x: Any, y: Any, axis: tuple[int, ...]) -> Any:
 
 def _shifted(x: Any, axis: tuple[int, ...]) -> Any:
     """``x`` less its maximum where that is finite, a new array of floating-point numbers."""
-    top = np.maximum.reduce(x, axis=axis, keepdims=True)
-    if not all_finite(top):
+    top = np.maximum.reduce(x, axis=axis, keepdims=True) if x.size else 0.0
+    if x.size and not all_finite(top):
         top = np.where(np.isfinite(top), top, 0)
     return np.asarray(np.subtract(x, top, dtype=None if x.dtype.kind == "f" else np.float64))
 

@@ -12,22 +12,36 @@ that the calls number them. It may be called as soon as ``run.ready()``.
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from gpubp.compiler.kernel import Kernel
 from gpubp_numpy.native.code import Unsupported
 from gpubp_numpy.native.products import Gemm, blas
 from gpubp_numpy.native.segment import Segment
+from gpubp_numpy.native.target import target
 from gpubp_numpy.native.writing import Call, write
 
 __all__ = ["Call", "Gemm", "Segment", "Unsupported", "available", "products", "segment", "supports"]
 
 
+_OLDEST = (0, 46)  # the first llvmlite whose LLVM has constants by their repeated element
+
+
 @functools.cache
 def available() -> bool:
-    """Whether kernels can be compiled here: llvmlite is installed."""
-    return importlib.util.find_spec("llvmlite") is not None
+    """Whether kernels can be compiled here: llvmlite is installed, new enough, and loads."""
+    try:
+        release = version("llvmlite")
+    except PackageNotFoundError:
+        return False
+    if tuple(map(int, release.split(".")[:2])) < _OLDEST:
+        return False
+    try:
+        target()
+    except OSError:  # too little memory may be left for a library of its size
+        return False
+    return True
 
 
 def products() -> bool:

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 _VERSION = 1  # of the files' form
-_CHECK = 32
+_CHECK = 32  # bytes of a digest before the code
+_MOST = 1000  # entries; those not written for the longest time go first
 
 
 def folder() -> Path:
@@ -51,6 +52,15 @@ def store(name: str, code: bytes) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(hashlib.sha256(code).digest() + code)
             os.replace(temporary, folder() / name)
+            _prune()
         except OSError:
             os.unlink(temporary)
             raise
+
+
+def _prune() -> None:
+    entries = list(folder().iterdir())
+    if len(entries) > _MOST:
+        entries.sort(key=lambda path: path.stat().st_mtime)
+        for path in entries[: _MOST // 4]:
+            path.unlink(missing_ok=True)

@@ -21,7 +21,6 @@ from gpubp_numpy.native.values import Values
 # Vectors side by side, so that the latency of one is hidden by the others: measured from 1 to 8,
 # 4 is the fastest for a chain of 60 operations (1.6 times 2) and no slower for a single one.
 _UNROLL = 4
-_STACK = 256 * 1024  # bytes of scratch rows that are taken from the stack
 
 
 class Nest:
@@ -143,14 +142,10 @@ class Nest:
 
     def _start_rows(self) -> None:
         """Scratch rows for what one walk hands on to the next."""
-        taken = 0
         for v, place in self.phases.kept.items():
             if place is None:
                 dtype = self._dtype(v)
                 size = self.length * DTYPES[dtype].bytes
-                taken += size
-                if taken > _STACK:
-                    raise Unsupported(f"rows of {self.length} elements with intermediate results")
                 row = self.code.define(f"alloca [{size} x i8], align 64")
                 self._kept[v] = (row, Operand(dtype, (1,)))
 

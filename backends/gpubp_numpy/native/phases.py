@@ -7,12 +7,13 @@ keeps the rest: in the output that it is written to anyway, or in a scratch row.
 
 from __future__ import annotations
 
-from gpubp_numpy.native.code import Unsupported
+from gpubp_numpy.native.code import Unsupported, bytes_of
 from gpubp_numpy.native.operations import OPERATIONS
 from gpubp_numpy.native.reductions import REDUCTIONS
 from gpubp_numpy.native.values import Values
 
 _CHEAP = 3  # simple instructions that cost less than a store and a load
+_MOST_KEPT = 256 * 1024  # bytes of scratch rows, which lie on the stack
 
 
 class Phases:
@@ -54,6 +55,8 @@ class Phases:
             for v in self._sinks(phase):
                 self._keep(v, phase)
         self._keep_in_outputs()
+        if self._scratch() > _MOST_KEPT:
+            self.kept = {}  # computed again, all of it
 
     def keeps(self, phase: int) -> list[int]:
         """The values that a phase hands on."""
@@ -82,6 +85,12 @@ class Phases:
         self.values.reach(value, cone)
         steps = [self.values.step(v) for v in cone if self.values.in_row(v)]
         return sum(OPERATIONS[s.op].weight for s in steps if s is not None and s.op in OPERATIONS)
+
+    def _scratch(self) -> int:
+        """Bytes of scratch rows."""
+        row = self.values.kernel.shape[-1]
+        dtypes = [self.values.dtypes[v] for v, place in self.kept.items() if place is None]
+        return sum(row * bytes_of(dtype) for dtype in dtypes)
 
     def _keep_in_outputs(self) -> None:
         outputs = self.values.kernel.outputs

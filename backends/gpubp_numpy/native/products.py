@@ -41,7 +41,7 @@ class Gemm:
     steps: tuple[int, int, int] = (0, 0, 0)
 
 
-_WORTH_SHARING = 100_000  # floating-point operations
+_WORTH_SHARING = 500_000  # floating-point operations, about 5 us on one thread
 _UNIT = 16  # rows or columns that a part is a multiple of: BLAS's own tiles
 
 
@@ -140,8 +140,8 @@ def write_unlimit(code: Code, before: str) -> None:
 def write_product(module: Module, name: str, gemm: Gemm) -> None:
     """Add the function ``name(table, scratch, part)`` that computes a part of a product.
 
-    Its table holds the addresses of a, b and c, offsets included.
-    The parts are of the products of a batch, or else of the longer side of the result.
+    Its table holds the addresses of a, b and c, offsets included. The parts are of the products of
+    a batch, or else of the longer side of the result.
     """
     library = blas()
     if library is None or gemm.dtype not in library.address:
@@ -149,62 +149,66 @@ def write_product(module: Module, name: str, gemm: Gemm) -> None:
     code = Code(module)
     code.label("entry")
     scalar, integer = type_name(gemm.dtype, 0), library.integer
-    matrix = ["ptr", integer]
-    kinds = [*["i32"] * 3, *[integer] * 3, scalar, *matrix, *matrix, scalar, *matrix]
-    code.declare(symbol(gemm.dtype), "void", kinds)
-    sizes: dict[str, int | str] = {"batch": gemm.batch, "m": gemm.m, "n": gemm.n}
-    cut = "batch" if gemm.batch > 1 else "m" if gemm.m >= gemm.n else "n"
-    # Per index along what is cut: the elements from one to the next in a, b and c.
-    along = {
-        "batch": gemm.steps,
-        "m": (1 if gemm.transpose_a else gemm.lda, 0, gemm.ldc),
-        "n": (0, gemm.ldb if gemm.transpose_b else 1, 1),
-    }[cut]
-    offsets = ["0"] * 3
-    if (count := parts(gemm)) > 1:
-        whole = sizes[cut]
-        assert isinstance(whole, int)
-        chunk = -(-whole // (count * _UNIT)) * _UNIT if cut != "batch" else -(-whole // count)
-        first = code.define(f"mul i64 %part, {chunk}")
-        left = code.define(f"sub i64 {whole}, {first}")
-        short = code.define(f"icmp slt i64 {left}, {chunk}")
-        sizes[cut] = code.define(f"select i1 {short}, i64 {left}, i64 {chunk}")
-        offsets = [code.define(f"mul i64 {first}, {step}") for step in along]
+    batch, m, n, offsets = _cut(code, gemm)
     addresses = []
     for place, offset in enumerate(offsets):
         slot = code.define(f"getelementptr ptr, ptr %table, i64 {place}")
         base = code.define(f"load ptr, ptr {slot}")
         addresses.append(code.define(f"getelementptr {scalar}, ptr {base}, i64 {offset}"))
+    matrix = ["ptr", integer]
+    kinds = [*["i32"] * 3, *[integer] * 3, scalar, *matrix, *matrix, scalar, *matrix]
+    code.declare(symbol(gemm.dtype), "void", kinds)
     flags = [_TRANSPOSED if t else _PLAIN for t in (gemm.transpose_a, gemm.transpose_b)]
     alpha, beta = (code.number(x, gemm.dtype, 0).name for x in (gemm.alpha, gemm.beta))
-    # A matrix of one row or of none may have any stride; BLAS insists on a plausible one.
-    lda, ldb, ldc = (
-        max(ld, columns, 1)
-        for ld, columns in (
-            (gemm.lda, gemm.m if gemm.transpose_a else gemm.k),
-            (gemm.ldb, gemm.k if gemm.transpose_b else gemm.n),
-            (gemm.ldc, gemm.n),
-        )
-    )
-    size = [code.narrow(x, integer) for x in (sizes["m"], sizes["n"], gemm.k)]
+    size = [code.narrow(x, integer) for x in (m, n, gemm.k)]
+    lda, ldb, ldc = _leading(gemm)
 
     def product(i: str) -> None:
-        a, b, c = addresses
-        if gemm.batch > 1:
-            a, b, c = (
-                code.define(
-                    f"getelementptr {scalar}, ptr {base}, i64 {code.define(f'mul i64 {i}, {step}')}"
-                )
-                for base, step in zip(addresses, gemm.steps, strict=True)
+        a, b, c = (
+            code.define(
+                f"getelementptr {scalar}, ptr {base}, i64 {code.define(f'mul i64 {i}, {step}')}"
             )
+            for base, step in zip(addresses, gemm.steps, strict=True)
+        )
         values = [_ROW_MAJOR, *flags, *size, alpha, a, lda, b, ldb, beta, c, ldc]
         arguments = ", ".join(f"{kind} {value}" for kind, value in zip(kinds, values, strict=True))
         code.line(f"call void @{symbol(gemm.dtype)}({arguments})")
 
     if gemm.m and gemm.n:
-        code.loop("0", str(sizes["batch"]), 1, product)
+        code.loop("0", str(batch), 1, product)
     code.line("ret void")
     code.function(name, "ptr %table, ptr %scratch, i64 %part")
+
+
+def _cut(code: Code, gemm: Gemm) -> tuple[int | str, int | str, int | str, list[str]]:
+    """batch, m, n of the part ``%part`` of a product, and the elements before it in a, b, c."""
+    sizes: dict[str, int | str] = {"batch": gemm.batch, "m": gemm.m, "n": gemm.n}
+    count, offsets = parts(gemm), ["0", "0", "0"]
+    if count > 1:
+        axis = "batch" if gemm.batch > 1 else "m" if gemm.m >= gemm.n else "n"
+        whole = {"batch": gemm.batch, "m": gemm.m, "n": gemm.n}[axis]
+        unit = 1 if axis == "batch" else _UNIT
+        chunk = -(-whole // (count * unit)) * unit
+        first = code.define(f"mul i64 %part, {chunk}")
+        left = code.define(f"sub i64 {whole}, {first}")
+        short = code.define(f"icmp slt i64 {left}, {chunk}")
+        sizes[axis] = code.define(f"select i1 {short}, i64 {left}, i64 {chunk}")
+        along = {
+            "batch": gemm.steps,
+            "m": (1 if gemm.transpose_a else gemm.lda, 0, gemm.ldc),
+            "n": (0, gemm.ldb if gemm.transpose_b else 1, 1),
+        }[axis]
+        offsets = [code.define(f"mul i64 {first}, {step}") for step in along]
+    return sizes["batch"], sizes["m"], sizes["n"], offsets
+
+
+def _leading(gemm: Gemm) -> tuple[int, int, int]:
+    """Leading dimensions: BLAS insists on plausible ones even where there is but one row."""
+    return (
+        max(gemm.lda, gemm.m if gemm.transpose_a else gemm.k, 1),
+        max(gemm.ldb, gemm.k if gemm.transpose_b else gemm.n, 1),
+        max(gemm.ldc, gemm.n, 1),
+    )
 
 
 GET_THREADS, SET_THREADS = "gpubp_get_threads", "gpubp_set_threads"

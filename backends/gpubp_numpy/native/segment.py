@@ -34,7 +34,8 @@ class Segment:
         self.shares = self._written.shared > 0
         self._wakes = self._written.shared > _WORTH_WAKING
         if background:
-            threading.Thread(target=self._compile, daemon=True).start()
+            # No daemon: a process that ended while LLVM was at work would crash in it.
+            threading.Thread(target=self._compile).start()
         else:
             self._compile()
             self.wait()

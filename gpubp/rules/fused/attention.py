@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from gpubp.core.namespace import namespace_of
 from gpubp.core.primitive import Needed
+from gpubp.core.stack import second_run
 from gpubp.rules.elementwise import equal, exp, less_equal, log, logical_and, where
 from gpubp.rules.families import batch_last, full_like, materialize
 from gpubp.rules.fused.composite import Composite
@@ -74,19 +76,21 @@ def _slope(
 ) -> tuple[Any, Any, Any]:
     scale = 1 / math.sqrt(q.shape[-1])
     dq, dk, dv = [], [], []
-    for start, stop in blocks(q, k):
-        visible = _visible(q, k, mask, causal, start, stop)
-        ct_i, q_i = ct[..., start:stop, :], q[..., start:stop, :]
-        lse_i, delta_i = lse[..., start:stop, None], delta[..., start:stop, None]
-        weights = exp(_scores(q_i, k, visible) - lse_i)
-        if mask:  # beside the lowest number, the logarithm of their number is lost in rounding
-            weights = where(equal(lse_i, lowest(q)), 1 / k.shape[-2], weights)
-        dv.append(matmul(matrix_transpose(weights), ct_i))
-        dscores = weights * (matmul(ct_i, matrix_transpose(v)) - delta_i)
-        if visible is not None:
-            dscores = where(visible, dscores, 0.0)
-        dq.append(matmul(dscores, k) * scale)
-        dk.append(matmul(matrix_transpose(dscores), q_i) * scale)
+    parts = blocks(q, k)
+    for start, stop in parts:
+        with second_run() if len(parts) > 1 else nullcontext():
+            visible = _visible(q, k, mask, causal, start, stop)
+            ct_i, q_i = ct[..., start:stop, :], q[..., start:stop, :]
+            lse_i, delta_i = lse[..., start:stop, None], delta[..., start:stop, None]
+            weights = exp(_scores(q_i, k, visible) - lse_i)
+            if mask:  # beside the lowest number, the logarithm of their number is lost in rounding
+                weights = where(equal(lse_i, lowest(q)), 1 / k.shape[-2], weights)
+            dv.append(matmul(matrix_transpose(weights), ct_i))
+            dscores = weights * (matmul(ct_i, matrix_transpose(v)) - delta_i)
+            if visible is not None:
+                dscores = where(visible, dscores, 0.0)
+            dq.append(matmul(dscores, k) * scale)
+            dk.append(matmul(matrix_transpose(dscores), q_i) * scale)
     return _joined(dq, -2), _total(dk), _total(dv)
 
 

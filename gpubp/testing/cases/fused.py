@@ -10,8 +10,9 @@ import array_api_compat
 
 import gpubp
 from gpubp import losses, nn
+from gpubp.nn.activations import biased
 from gpubp.rules.fused.attention import attention_p
-from gpubp.testing.cases.draw import fixed, integers, reals
+from gpubp.testing.cases.draw import distinct, fixed, integers, reals
 from gpubp.testing.cases.row import Entry, Row, case, row
 
 
@@ -49,6 +50,21 @@ def attention(label: str, *shapes: Any, causal: bool = False, mask: Any = None) 
 
     masks = [] if mask is None else [fixed(mask)]
     return case(label, either(ours, plain), *[reals(*shape) for shape in shapes], *masks)
+
+
+def linear(function: Callable[..., Any], plain: Callable[..., Any]) -> list[Entry]:
+    """An activation after a bias, as a layer has it."""
+
+    def ours(x: Any, bias: Any) -> Any:
+        return biased(function, x, bias)
+
+    call = either(ours, lambda xp, x, bias: plain(xp, x + bias))
+    name = function.__name__
+    return [
+        case(f"{name}, matrix", call, distinct(2, 3), fixed([0.05, -0.05, 0.02])),
+        case(f"{name}, images", call, distinct(2, 2, 2), fixed([[[0.05]], [[-0.05]]])),
+        case(f"{name}, empty", call, distinct(0, 2), fixed([0.05, 0.5])),
+    ]
 
 
 def cross_entropy(label: str, shape: tuple[int, ...], axis: int, smoothing: float = 0.0) -> Entry:
@@ -99,6 +115,14 @@ def softmax(label: str, shape: tuple[int, ...], axis: int) -> Entry:
 
 
 ROWS: list[Row] = [
+    row(
+        "nn.Linear",
+        *linear(nn.relu, lambda xp, z: xp.where(z > 0, z, xp.zeros_like(z))),
+        *linear(nn.tanh, lambda xp, z: xp.tanh(z)),
+        *linear(nn.sigmoid, lambda xp, z: 1 / (1 + xp.exp(-z))),
+        *linear(nn.silu, lambda xp, z: z / (1 + xp.exp(-z))),
+        *linear(nn.gelu, lambda xp, z: z * gpubp.special.ndtr(z)),
+    ),
     row(
         "nn.dot_product_attention",
         attention("one", (3, 2), (4, 2), (4, 3)),

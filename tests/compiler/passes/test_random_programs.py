@@ -81,7 +81,7 @@ def view(draw, b, x):
     return b.flip(x, axis=(draw(st.integers(0, len(x.shape) - 1)),))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_random_program(data):
     b = Builder()

@@ -7,9 +7,10 @@ formula for dtypes that it has not been compiled for.
 from collections.abc import Callable
 from typing import Any
 
-from gpubp_cupy.kernels.fused import attention, dropout, softmax, standardize
+from gpubp_cupy.kernels.fused import activation, attention, dropout, softmax, standardize
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **activation.KERNELS,
     **attention.KERNELS,
     **dropout.KERNELS,
     **softmax.KERNELS,

@@ -16,6 +16,7 @@ def fuse(program: Program) -> Program:
     groups = Groups(program)
     groups.grow()
     groups.join_readers()
+    groups.join_scalars()
     recompute(groups)
     operations: list[Operation] = []
     for group in groups.all():

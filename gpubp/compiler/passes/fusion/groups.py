@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 
 from gpubp.compiler.passes.axes import Axes, Loops, Untied, flat
@@ -84,6 +85,7 @@ class Groups:
         self.needed: set[Value] = set()  # by others than nodes
         self._find_readers()
         self.groups: dict[int, Group] = {}
+        self.leaders = (1 << len(program.operations)) - 1  # one member of each group, as bits
         self._one_each()
 
     def _find_readers(self) -> None:
@@ -108,23 +110,24 @@ class Groups:
 
     def _one_each(self) -> None:
         operations = self.program.operations
-        before = [0] * len(operations)
-        for i, operation in enumerate(operations):
-            node = self.nodes.get(operation)
-            reads = [r.base for r in node.operands()] if node else operation.operands()
-            for a in reads:
-                made_by = self.producers.get(a)
-                if made_by is not None:
-                    j = self.position[made_by]
-                    before[i] |= before[j] | 1 << j
-        after = [0] * len(operations)
-        for i, mask in enumerate(before):
-            for j in bits(mask):
-                after[j] |= 1 << i
+        direct = [self._dependencies(operation) for operation in operations]
+        before, after = [0] * len(operations), [0] * len(operations)
+        for i, dependencies in enumerate(direct):
+            for j in dependencies:
+                before[i] |= before[j] | 1 << j
+        for i in reversed(range(len(operations))):
+            for j in direct[i]:
+                after[j] |= after[i] | 1 << i
         for i, operation in enumerate(operations):
             node = self.nodes.get(operation)
             by_result = {} if node is None else self._with_ranges(node)
             self.groups[i] = Group(1 << i, before[i], after[i], by_result)
+
+    def _dependencies(self, operation: Operation) -> list[int]:
+        """Positions of the operations that make what this one reads."""
+        node = self.nodes.get(operation)
+        reads = [r.base for r in node.operands()] if node else operation.operands()
+        return [self.position[self.producers[a]] for a in reads if a in self.producers]
 
     def _with_ranges(self, node: Node) -> dict[Value, Node]:
         """A node by its result, and a copy of each range that it reads: nobody need store one."""
@@ -184,6 +187,18 @@ class Groups:
             first, *others = positions[value]
             for i in others:
                 self.merge(self.groups[first], self.groups[i], readers=True)
+
+    def join_scalars(self) -> None:
+        """Merge groups of single numbers, which have nothing in common but that they are cheap."""
+        scalars = [
+            group for group in self.all() if group.alike is not None and not flat(group.alike)
+        ]
+        for one, other in itertools.pairwise(scalars):
+            self.merge(self._live(one), self._live(other))
+
+    def _live(self, group: Group) -> Group:
+        """What a group has become."""
+        return self.groups[next(iter(bits(group.members)))]
 
     def _choose(self, node: Node, operation: Operation) -> bool:
         """Fuse a gather only where rows are at hand: it looks at all their elements."""
@@ -302,7 +317,7 @@ class Groups:
         except Untied:
             self.loops.undo(mark)
             return False
-        self._replace(merged)
+        self._replace(first, second, merged)
         return True
 
     def _check(self, group: Group) -> None:
@@ -352,14 +367,16 @@ class Groups:
         for a, b in zip(made, used, strict=True):
             self.loops.tie(a, b)
 
-    def _replace(self, group: Group) -> None:
-        for i in bits(group.members):
+    def _replace(self, first: Group, second: Group, group: Group) -> None:
+        members = group.members
+        for i in bits(members):
             self.groups[i] = group
-        # Whoever depends on a member now depends on all that any member depends on.
-        for i in bits(group.before):
-            self.groups[i].after |= group.members | group.after
-        for i in bits(group.after):
-            self.groups[i].before |= group.members | group.before
+        self.leaders &= ~members | (members & -members)
+        # Whoever depended on one now depends on all that the other depends on; and the other way.
+        for i in bits((first.before ^ second.before) & self.leaders & ~members):
+            self.groups[i].after |= members | group.after
+        for i in bits((first.after ^ second.after) & self.leaders & ~members):
+            self.groups[i].before |= members | group.before
 
 
 def _common(a: Axes | None, b: Axes | None) -> Axes | None:

@@ -58,19 +58,36 @@ def draw(*shape: int, dtype: str = "float64") -> np.ndarray:
     return RNG.normal(size=shape).astype(dtype)
 
 
+@pytest.mark.parametrize(("images", "groups"), [(3, 1), (1, 1), (1, 3)])
 @pytest.mark.parametrize("channels", [1, 2, 5])
 @pytest.mark.parametrize("name", PAIRS)
-def test_convolution(name: str, channels: int) -> None:
+def test_convolution(name: str, channels: int, images: int, groups: int) -> None:
     """Of 5 channels only the columns of a window are laid out, of 1 whole windows."""
     windows = over(name)
-    x, w = draw(3, 1, channels, *windows.size), draw(1, 4, channels, *windows.kernel)
-    y = draw(3, 1, 4, *windows.number)
-    for primitive, arrays in (("convolution", (x, w)), ("convolution_weight", (x, y))):
+    x = draw(images, groups, channels, *windows.size)
+    w = draw(groups, 4, channels, *windows.kernel)
+    y = draw(images, groups, 4, *windows.number)
+    for primitive, arrays in {
+        "convolution": (x, w),
+        "convolution_input": (w, y),
+        "convolution_weight": (x, y),
+    }.items():
         found, expected = compiled(primitive, windows, *arrays)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=primitive)
-    if set(windows.stride) == {1}:
-        found, expected = compiled("convolution_input", windows, w, y)
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("images", [1, 4])
+@pytest.mark.parametrize("name", PAIRS)
+def test_convolution_of_each_channel_by_itself(name: str, images: int) -> None:
+    windows = over(name)
+    x, w = draw(images, 5, 1, *windows.size), draw(5, 1, 1, *windows.kernel)
+    y = draw(images, 5, 1, *windows.number)
+    calls = {"convolution": (x, w), "convolution_weight": (x, y)}
+    if set(windows.stride) == {1} or images == 1:
+        calls["convolution_input"] = (w, y)
+    for primitive, arrays in calls.items():
+        found, expected = compiled(primitive, windows, *arrays)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=primitive)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

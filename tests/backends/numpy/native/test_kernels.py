@@ -81,6 +81,13 @@ def test_softmax(shape):
     same(found, run(found, [x], results), [x])
 
 
+def test_rows_that_are_too_long_to_keep_what_they_hand_on():
+    x = draw(2, 100_000)
+    steps = [*softmax(2), step("multiply", 5, 3)]
+    found, results = kernel([x], steps, [6])
+    same(found, run(found, [x], results), [x])
+
+
 @pytest.mark.parametrize("shape", [(8,), (6, 40), (3, 4, 100), (20, 3)], ids=str)
 def test_layer_norm(shape):
     x = draw(*shape)
@@ -154,7 +161,7 @@ def test_reductions_of_special_values(value, shape, op):
         np.testing.assert_allclose(run(found, [x], results)[0], reference, 1e-5, 1e-5)
 
 
-@pytest.mark.parametrize("shape", [(10_000_000,), (10_000_000, 1), (100_000, 100)], ids=str)
+@pytest.mark.parametrize("shape", [(10_000_000,), (100_000, 100)], ids=str)
 @pytest.mark.parametrize("dtype", [F, "float64"])
 def test_long_sums_lose_nothing_with_their_length(shape, dtype):
     x = (rng.random(shape) + 0.5).astype(dtype)

@@ -1,6 +1,10 @@
 """Segments: several steps in one call, products by NumPy's BLAS, and what is kept on disk."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,6 +119,30 @@ def test_cache_is_used(tmp_path, monkeypatch):
     y[:] = 0
     call(calls, [x, y])
     np.testing.assert_array_equal(y, 4 * x)
+
+
+def test_the_cache_has_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setenv("GPUBP_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache, "_MOST", 8)
+    for number in range(20):
+        cache.store(f"entry{number}", b"code")
+        os.utime(cache.folder() / f"entry{number}", (number, number))
+    kept = {path.name for path in cache.folder().iterdir()}
+    assert len(kept) <= 8
+    assert "entry19" in kept
+    assert cache.load("entry19") == b"code"
+
+
+def test_a_process_may_end_while_it_compiles(tmp_path):
+    code = """
+import sys; sys.path.insert(0, sys.argv[1])
+from backends.numpy.native.test_segments import native, some_kernel
+native.segment([native.Call(some_kernel(6)[0], (0, 1))], background=True)
+"""
+    tests = Path(__file__).parents[3]
+    environment = {**os.environ, "GPUBP_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code, tests], env=environment, timeout=60)
+    assert done.returncode == 0
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
