@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpubp import errors
 from gpubp.compiler import costs
-from gpubp.compiler.encoding import decode, encode
-from gpubp.compiler.listing import listing
 from gpubp.compiler.memory import MemoryPlan, assign
-from gpubp.compiler.passes import optimize
 from gpubp.compiler.program import Operation, Program
 from gpubp.core.backend import Backend, get_backend
 from gpubp.core.namespace import namespace_for
@@ -35,6 +32,8 @@ class Plan:
     """
 
     def __init__(self, recorded: Program, donated: Collection[int] = ()) -> None:
+        from gpubp.compiler.passes import optimize  # a third of what importing gpubp would take
+
         self.recorded = recorded
         self.donated = tuple(sorted(donated))
         self.backend = _backend(recorded)
@@ -78,6 +77,8 @@ class Plan:
         return list(self.executable(arrays))
 
     def __repr__(self) -> str:
+        from gpubp.compiler.listing import listing
+
         return listing(self)
 
     def picture(self, path: str | PathLike[str]) -> Path:
@@ -103,6 +104,8 @@ class Plan:
             ArgumentError: for operations that are not the library's own.
         """
         from safetensors.numpy import save_file
+
+        from gpubp.compiler.encoding import encode
 
         structure = {"program": encode(self.recorded), "donated": list(self.donated)}
         constants = {
@@ -164,6 +167,8 @@ def load(path: str | PathLike[str], backend: Backend | str = "auto") -> Plan:
         [array([2., 2., 2.])]
     """
     from safetensors import safe_open
+
+    from gpubp.compiler.encoding import decode
 
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}

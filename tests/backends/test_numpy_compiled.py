@@ -133,6 +133,13 @@ def test_an_argument_that_is_given_twice_is_not_overwritten():
         given = [np.array(p), np.array(m), np.array(v)]
         expected = run(program, [*given, given[1]])
         same(prepared([*given, given[1]]), expected, rtol=2e-4)
+        whole = np.array(p)
+        part = whole[:]
+        expected = run(program, [p, m, v, p])
+        for last in (g, whole):  # the donated view is known when its base comes
+            whole[...] = p
+            found = prepared([part, m.copy(), v.copy(), last])
+        same(found, expected, rtol=2e-4)
         given = np.stack([p, m, v, g])
         expected = run(program, given)
         same(prepared([given[0], given[1], given[2], given[1]]), run(program, [p, m, v, m]), 2e-4)

@@ -68,10 +68,14 @@ def taker(number: int, kind: Value, donated: Collection[int]) -> Callable[[Seque
     def _is_apart(x: np.ndarray, inputs: Sequence[Any]) -> bool:
         """Whether no other argument that is written, or read if this one is, is the same memory."""
         others = range(len(inputs)) if written else donated
-        for n in others:
-            y = inputs[n]
-            if n != number and (y is x or (x.base is not None and np.may_share_memory(x, y))):
-                return False
-        return True
+        return not any(n != number and _overlap(x, inputs[n]) for n in others)
 
     return take
+
+
+def _overlap(x: np.ndarray, y: Any) -> bool:
+    """Arrays that are no views overlap with nothing but themselves and their views."""
+    if y is x:
+        return True
+    views = x.base is not None or getattr(y, "base", None) is not None
+    return views and isinstance(y, np.ndarray) and np.may_share_memory(x, y)
