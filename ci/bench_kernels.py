@@ -268,7 +268,7 @@ def _torch(case: Case) -> Callable[[], Any]:
     if case.name.startswith("Adam"):
         parameter = torch.nn.Parameter(arrays[3])
         parameter.grad = arrays[0]
-        optimiser = torch.optim.Adam([parameter])
+        optimiser = torch.optim.Adam([parameter], fused=True)
         return lambda: optimiser.step()
     return lambda: case.formula(torch, *arrays)
 

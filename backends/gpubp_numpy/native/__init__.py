@@ -7,6 +7,11 @@
 
 A segment is called with the address of a table of addresses: one entry per buffer, in the order
 that the calls number them. It may be called as soon as ``run.ready()``.
+
+Values are NumPy's, special ones included, but for rounding: a product may be contracted with the
+sum that it goes into, ``elementary`` states the errors of functions, ``reductions`` those of sums.
+Floating-point warnings are not given. Two threads share long steps (``workers``) where the process
+has two processors; ``OMP_NUM_THREADS=1`` forbids it. Object code is kept on disk (``cache``).
 """
 
 from __future__ import annotations

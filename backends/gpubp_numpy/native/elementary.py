@@ -21,7 +21,7 @@ log10       0.50       -
 pow         0.50       -
 ========= ======= =======
 
-sin and cos of angles beyond 2**27 (float32) and 2**20 (float64) go to the C library.
+sin and cos of angles beyond 2**17 (float32) and 2**20 (float64) go to the C library.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class _Format:
     ln2: tuple[float, float]  # the first with zeros at its end, so that n * ln2[0] is exact
     exp_range: tuple[float, float]  # beyond which e^x is 0 and infinite
     exp: tuple[float, ...]  # e^r = 1 + r + r^2 P(r), |r| <= ln(2)/2
+    half_pi: tuple[float, ...]  # pi / 2 in three parts
+    largest_angle: float  # up to which these suffice
     sin: tuple[float, ...]  # sin r = r + r z P(z), z = r^2, |r| <= pi/4
     cos: tuple[float, ...]  # cos r = 1 - z/2 + z^2 P(z)
 
@@ -68,12 +70,9 @@ _FORMATS = {
             0.008369294926524162,
             0.0013838611776009202,
         ),
-        sin=(
-            -0.1666666716337204,
-            0.008333379402756691,
-            -0.00019853004778269678,
-            2.831260189850582e-06,
-        ),
+        half_pi=(1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+        largest_angle=2.0**17,
+        sin=(-0.16666655242443085, 0.00833218451589346, -0.00019517203327268362),
         cos=(0.04166664555668831, -0.00138873013202101, 2.443068296997808e-05),
     ),
     "float64": _Format(
@@ -97,6 +96,8 @@ _FORMATS = {
             2.763085097754819e-07,
             2.501690581532736e-08,
         ),
+        half_pi=(1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33),
+        largest_angle=2.0**20,
         sin=(
             -0.1666666666666663,
             0.008333333333321794,
@@ -158,8 +159,6 @@ _ERFC = (
     -0.06516780704259872,
     0.009405101649463177,
 )
-_HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
-_LARGEST_ANGLE = {"float32": 2.0**27, "float64": 2.0**20}
 
 
 def _format(x: Value) -> _Format:
@@ -294,18 +293,14 @@ def log1p(x: Value) -> Value:
 
 
 def _quadrant(x: Value) -> tuple[Value, Value]:
-    """q with its quadrant in the low bits, and r = x - q pi/2; float32 by way of float64."""
-    code = x.code
-    wide = code.cast(x, "float64")
-    magic = _FORMATS["float64"].magic
-    shifted = code.fma(wide, 2 / math.pi, magic)
-    n = shifted - magic
-    r = code.fma(n, -_HALF_PI[0], wide)
-    r = code.fma(n, -_HALF_PI[1], r)
-    if x.dtype == "float64":
-        r = code.fma(n, -_HALF_PI[2], r)
-    bits = code.bitcast(shifted, "int64")
-    return code.cast(bits, _format(x).integer), code.cast(r, x.dtype)
+    """q with its quadrant in the low bits, and r = x - q pi/2."""
+    f, code = _format(x), x.code
+    shifted = code.fma(x, 2 / math.pi, f.magic)
+    n = shifted - f.magic
+    r = x
+    for part in f.half_pi:  # the first step is exact: both terms are multiples of its last bit
+        r = code.fma(n, -part, r)
+    return code.bitcast(shifted, f.integer), r
 
 
 def _circular(x: Value, turn: int) -> Value:
@@ -321,12 +316,12 @@ def _circular(x: Value, turn: int) -> Value:
 
 
 def sin(x: Value) -> Value:
-    y = _unless_any(_absolute(x) >= _LARGEST_ANGLE[x.dtype], _circular(x, 0), "sin", x)
+    y = _unless_any(_absolute(x) >= _format(x).largest_angle, _circular(x, 0), "sin", x)
     return x.code.select(x.compare("eq", 0.0), x, y)
 
 
 def cos(x: Value) -> Value:
-    return _unless_any(_absolute(x) >= _LARGEST_ANGLE[x.dtype], _circular(x, 1), "cos", x)
+    return _unless_any(_absolute(x) >= _format(x).largest_angle, _circular(x, 1), "cos", x)
 
 
 def erf(x: Value) -> Value:

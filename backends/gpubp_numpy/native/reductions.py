@@ -1,7 +1,7 @@
 """Reductions: how two partial results combine, and sums that lose nothing with their length.
 
 A sum of few terms is plain. One of many is Kahan's: the error stays below
-``(2 + log2(lanes)) u sum(|x|)`` whatever the number of terms (u: half a unit in the last place;
+``(4 + log2(lanes)) u sum(|x|)`` whatever the number of terms (u: half a unit in the last place;
 plain sums have up to 128 terms a lane, so ``(128 + log2(lanes)) u sum(|x|)``).
 """
 

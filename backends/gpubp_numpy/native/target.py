@@ -73,11 +73,6 @@ class Target:
         found: bytes = self._machine.emit_object(self.optimised(text))
         return found
 
-    def assembly(self, text: str) -> str:
-        """The same to read."""
-        found: str = self._machine.emit_assembly(self.optimised(text))
-        return found
-
 
 @functools.cache
 def yielding() -> dict[str, int]:
