@@ -91,7 +91,8 @@ def walk(job: Job, chunk: int, result: Result) -> Iterator[tuple[int, int, Any]]
             job.split()
         found, full = None, False
         try:
-            found = result.take(job.call(job.part(start, stop)), start, stop)
+            with job.namespace.backend.on(job.namespace.device):  # results are written into arrays
+                found = result.take(job.call(job.part(start, stop)), start, stop)
         except Exception as error:
             full = is_exhausted(error, job.namespace)
             if not full:

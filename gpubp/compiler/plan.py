@@ -36,8 +36,9 @@ class Plan:
 
         self.recorded = recorded
         self.donated = tuple(sorted(donated))
-        self.backend = _backend(recorded)
-        self.program = optimize(recorded, fuse=self.backend.fuses)
+        self.backend, device = _home(recorded)
+        with self.backend.on(device):  # passes look at constants
+            self.program = optimize(recorded, fuse=self.backend.fuses)
         self.memory: MemoryPlan = assign(
             self.program, self.donated, self.backend.writes, self.backend.workspace
         )
@@ -185,10 +186,12 @@ def load(path: str | PathLike[str], backend: Backend | str = "auto") -> Plan:
     return Plan(program, structure["donated"])
 
 
-def _backend(program: Program) -> Backend:
+def _home(program: Program) -> tuple[Backend, Any]:
+    """The backend of a program's values, and the device of the first."""
     values = (
         *program.inputs,
         *program.constants,
         *(y for o in program.operations for y in o.results),
     )
-    return next((v.namespace.backend for v in values), None) or get_backend()
+    first = next((v.namespace for v in values), None)
+    return (get_backend(), None) if first is None else (first.backend, first.device)

@@ -45,6 +45,24 @@ def test_a_training_step_stays_on_its_device(cupy):
     assert cupy.get_default_memory_pool().used_bytes() == before  # of the current device
 
 
+def test_what_is_compiled_or_batched_stays_on_its_device(cupy):
+    backend = get_backend("cupy:1")
+    with backend.on():
+        model = nn.MLP([4, 5, 3], key=gpubp.random.key(0, backend=backend))
+    x = backend.asarray(np.ones((6, 4), np.float32))
+    y = backend.asarray(np.arange(6) % 3)
+
+    def loss(model, x, y):
+        return losses.cross_entropy(model(x), y)
+
+    compiled = gpubp.compile(gpubp.grad(loss))
+    found = [compiled(model, x, y) for _ in range(3)]  # run, captured, replayed
+    found.append(gpubp.grad(gpubp.compile(loss))(model, x, y))
+    found.append(gpubp.per_example.gradients(loss)(model, x, y))
+    found.append(gpubp.vmap(gpubp.grad(loss), (None, 0, 0), chunk_size=4)(model, x, y))
+    assert {leaf.device.id for leaf in tree.leaves(found)} == {1}
+
+
 def test_creation_inside_a_function_goes_to_its_device(cupy):
     x = get_backend("cupy:1").asarray(np.ones(3))
 

@@ -37,22 +37,25 @@ class Training:
         self.model = nn.Sequential(layers)
         self.optimiser = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(1e-3))
         self.state = self.optimiser.init(self.model)
+        self.run = self.update
 
-    def step(self):
-        """The next model, optimiser's state, key and loss."""
-        x, y = (self.backend.asarray(part) for part in self.host)
-        key, now = gpubp.random.split(self.key, 2)
+    def update(self, model, state, key, x, y):
+        """The next model, optimiser's state, key, and the loss."""
+        key, now = gpubp.random.split(key, 2)
 
         def loss(model, x, y, now):
             return losses.cross_entropy(model(x, key=now), y)
 
-        value, gradients = gpubp.value_and_grad(loss)(self.model, x, y, now)
-        updates, state = self.optimiser.update(gradients, self.state, self.model)
-        return optim.apply_updates(self.model, updates), state, key, value
+        value, gradients = gpubp.value_and_grad(loss)(model, x, y, now)
+        updates, state = self.optimiser.update(gradients, state, model)
+        return optim.apply_updates(model, updates), state, key, value
 
-    def loss(self):
-        model, state, key, value = self.step()
-        return [self.backend.to_numpy(leaf) for leaf in (value, *tree.leaves((model, state, key)))]
+    def step(self):
+        x, y = (self.backend.asarray(part) for part in self.host)
+        return self.run(self.model, self.state, self.key, x, y)
+
+    def results(self):
+        return [self.backend.to_numpy(leaf) for leaf in tree.leaves(self.step())]
 
 
 def test_a_step_makes_the_host_wait_for_nothing(cudaemu):
@@ -81,13 +84,11 @@ def test_a_fetch_that_nobody_reads_outlives_its_copy(cudaemu):
     assert backend.fetch(backend.asarray(np.ones((3, 4)).T))().shape == (4, 3)
 
 
-def test_running_out_of_memory_at_any_allocation_leaves_the_library_usable(cudaemu):
+def fails_at_every_allocation(run, check):
+    """Run with the first allocation failing, then with the second, ...; returns their number."""
     import cupy
 
-    training, backend = Training(), get_backend("cupy")
-    expected = training.loss()
-    device = cupy.cuda.Device()
-    allocations = 0
+    backend, device = get_backend("cupy"), cupy.cuda.Device()
 
     def allocate(size):
         nonlocal countdown
@@ -96,38 +97,69 @@ def test_running_out_of_memory_at_any_allocation_leaves_the_library_usable(cudae
             raise cupy.cuda.memory.OutOfMemoryError(size, 0)
         return cupy.get_default_memory_pool().malloc(size)
 
+    number = 0
     while True:
-        allocations += 1
-        countdown = allocations
+        number += 1
+        countdown = number
         try:
             with cupy.cuda.using_allocator(allocate):
-                training.loss()
-            break  # it asks for no more than it was given
+                run()
+            return number - 1
         except Exception as error:
             assert backend.is_out_of_memory(error), error  # noqa: PT017  or the loop goes on
         backend.release_memory()
         assert device == cupy.cuda.Device()
-        if allocations % 20 == 1:  # as good as new
-            for a, b in zip(training.loss(), expected, strict=True):
+        check(number)
+
+
+def test_running_out_of_memory_at_any_allocation_leaves_the_library_usable(cudaemu):
+    training = Training()
+    expected = training.results()
+
+    def check(number):
+        if number % 20 == 1:
+            for a, b in zip(training.results(), expected, strict=True):
                 np.testing.assert_array_equal(a, b)
-    assert allocations > 50
-    for a, b in zip(training.loss(), expected, strict=True):
-        np.testing.assert_array_equal(a, b)
+
+    assert fails_at_every_allocation(training.results, check) > 50
+    check(1)
+
+
+def test_so_it_does_where_the_step_is_compiled(cudaemu):
+    training = Training()
+    expected = training.results()
+    training.run = gpubp.compile(training.update)
+    training.results()
+    [recorded] = training.run.programs.values()
+    bound = recorded.call.executable.bound
+
+    def anew():
+        bound.clear()  # its buffers are among the allocations
+        training.results()
+
+    def check(number):
+        for _ in range(3):  # run, captured, replayed
+            for a, b in zip(training.results(), expected, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)  # it has been simplified
+        assert any(b.graph is not None for b in bound)
+
+    assert fails_at_every_allocation(anew, check) > 10
+    check(0)
 
 
 def test_a_device_that_is_full_says_so_and_computes_again(cudaemu):
     import cupy
 
     training, backend, pool = Training(), get_backend("cupy"), cupy.get_default_memory_pool()
-    expected = training.loss()
+    expected = training.results()
     backend.release_memory()
     pool.set_limit(size=max(pool.total_bytes(), 512))
     try:
         with pytest.raises(MemoryError) as caught:
-            training.loss()
+            training.results()
         assert backend.is_out_of_memory(caught.value)
         assert backend.memory_info().free < 1 << 20
     finally:
         pool.set_limit(size=0)
-    for a, b in zip(training.loss(), expected, strict=True):
+    for a, b in zip(training.results(), expected, strict=True):
         np.testing.assert_array_equal(a, b)
