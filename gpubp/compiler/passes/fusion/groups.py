@@ -27,11 +27,13 @@ class Group:
         nodes: by result; none for an operation that is not fused. A range is in every group that
             counts, and no member of any.
         reads: operands, by what they read and through which views.
+        region: that of its operations: in one kernel with the first run, a second run would have
+            all that it needs in memory at once, which it is there to avoid.
         alike: axes of each and every node, if all walk the same and no reduction's result is read
             by another; there is little to check then.
     """
 
-    __slots__ = ("after", "alike", "before", "members", "nodes", "reads")
+    __slots__ = ("after", "alike", "before", "members", "nodes", "reads", "region")
 
     def __init__(self, members: int, before: int, after: int, nodes: dict[Value, Node]) -> None:
         self.members = members
@@ -43,6 +45,7 @@ class Group:
             for read in node.operands():
                 self.reads.setdefault(read.base, {}).setdefault(read.path, read)
         self.alike: Axes | None = None
+        self.region = 0
         if len(nodes) == 1:
             (node,) = nodes.values()
             self.alike = None if node.counted else node.walked
@@ -57,6 +60,7 @@ class Group:
             {},
         )
         group.nodes = self.nodes | other.nodes
+        group.region = self.region
         group.reads = {value: dict(by_path) for value, by_path in self.reads.items()}
         for value, by_path in other.reads.items():
             group.reads[value] = by_path | group.reads.get(value, {})
@@ -122,6 +126,7 @@ class Groups:
             node = self.nodes.get(operation)
             by_result = {} if node is None else self._with_ranges(node)
             self.groups[i] = Group(1 << i, before[i], after[i], by_result)
+            self.groups[i].region = operation.region
 
     def _dependencies(self, operation: Operation) -> list[int]:
         """Positions of the operations that make what this one reads."""
@@ -227,6 +232,8 @@ class Groups:
             return False
         members = first.members | second.members
         if (first.after & second.before | second.after & first.before) & ~members:
+            return False
+        if first.region != second.region:
             return False
         merged = first.merged(second)
         # What both read is read once if the same loops can walk it.
