@@ -75,7 +75,7 @@ def _slope(
     ct: Any, delta: Any, lse: Any, q: Any, k: Any, v: Any, *mask: Any, causal: bool
 ) -> tuple[Any, Any, Any]:
     scale = 1 / math.sqrt(q.shape[-1])
-    dq, dk, dv = [], [], []
+    dq, dk, dv = [], None, None
     parts = blocks(q, k)
     for start, stop in parts:
         with second_run() if len(parts) > 1 else nullcontext():
@@ -85,24 +85,21 @@ def _slope(
             weights = exp(_scores(q_i, k, visible) - lse_i)
             if mask:  # beside the lowest number, the logarithm of their number is lost in rounding
                 weights = where(equal(lse_i, lowest(q)), 1 / k.shape[-2], weights)
-            dv.append(matmul(matrix_transpose(weights), ct_i))
+            dv = _plus(dv, matmul(matrix_transpose(weights), ct_i))
             dscores = weights * (matmul(ct_i, matrix_transpose(v)) - delta_i)
             if visible is not None:
                 dscores = where(visible, dscores, 0.0)
             dq.append(matmul(dscores, k) * scale)
-            dk.append(matmul(matrix_transpose(dscores), q_i) * scale)
-    return _joined(dq, -2), _total(dk), _total(dv)
+            dk = _plus(dk, matmul(matrix_transpose(dscores), q_i) * scale)
+    return _joined(dq, -2), dk, dv
 
 
 def _joined(parts: list[Any], axis: int) -> Any:
     return parts[0] if len(parts) == 1 else concat(parts, axis=axis)
 
 
-def _total(parts: list[Any]) -> Any:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+def _plus(total: Any, part: Any) -> Any:
+    return part if total is None else total + part
 
 
 class _Attention(Composite):

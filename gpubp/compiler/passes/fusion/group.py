@@ -20,11 +20,13 @@ class Group:
             counts, and no member of any.
         reads: operands by what they read and through which views; several where different loops
             walk the same.
+        region: that of its operations: in one kernel with the first run, a second run would have
+            all that it needs in memory at once, which it is there to avoid.
         alike: axes of each and every node, if all walk the same and no reduction's result is read
             by another; there is little to check then.
     """
 
-    __slots__ = ("after", "alike", "before", "members", "nodes", "reads")
+    __slots__ = ("after", "alike", "before", "members", "nodes", "reads", "region")
 
     def __init__(self, members: int, before: int, after: int, nodes: dict[Value, Node]) -> None:
         self.members = members
@@ -36,6 +38,7 @@ class Group:
             for read in node.operands():
                 self.reads.setdefault(read.base, {}).setdefault(read.path, [read])
         self.alike: Axes | None = None
+        self.region = 0
         if len(nodes) == 1:
             (node,) = nodes.values()
             self.alike = None if node.counted else node.walked
@@ -50,6 +53,7 @@ class Group:
             {},
         )
         group.nodes = self.nodes | other.nodes
+        group.region = self.region
         group.reads = {value: dict(by_path) for value, by_path in self.reads.items()}
         for value, by_path in other.reads.items():
             mine = group.reads.setdefault(value, {})

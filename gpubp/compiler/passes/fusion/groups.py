@@ -71,6 +71,7 @@ class Groups:
             node = self.nodes.get(operation)
             by_result = {} if node is None else self.with_ranges(node)
             self.groups[i] = Group(1 << i, before[i], after[i], by_result)
+            self.groups[i].region = operation.region
 
     def _dependencies(self, operation: Operation) -> list[int]:
         """Positions of the operations that make what this one reads."""
@@ -140,6 +141,8 @@ class Groups:
             return False
         members = first.members | second.members
         if (first.after & second.before | second.after & first.before) & ~members:
+            return False
+        if first.region != second.region:
             return False
         # What both read is read once if the same loops can walk it.
         ways = (True,) if readers else (True, False)
