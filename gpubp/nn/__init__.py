@@ -40,6 +40,7 @@ from gpubp.nn.linear import Linear
 from gpubp.nn.mlp import MLP
 from gpubp.nn.module import Module, count_parameters, field, replace
 from gpubp.nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from gpubp.nn.rms_norm import RMSNorm
 from gpubp.nn.sequential import Flatten, Identity, Lambda, Sequential
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "MaxPool3d",
     "Module",
     "MultiHeadAttention",
+    "RMSNorm",
     "Sequential",
     "convolution",
     "convolution_transpose",

@@ -70,6 +70,12 @@ CASES = [
         lambda x: F.layer_norm(x, (6,)),
     ),
     Case(
+        "rms-norm",
+        lambda k: nn.RMSNorm((3, 4), key=k, dtype=D, epsilon=1e-3),
+        (3, 4),
+        lambda x, w: F.rms_norm(x, (3, 4), w, 1e-3),
+    ),
+    Case(
         "group-norm",
         lambda k: nn.GroupNorm(2, 4, key=k, dtype=D),
         IMAGE,
