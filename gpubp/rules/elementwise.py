@@ -61,10 +61,10 @@ log = Elementwise("log", lambda t, x: divide_no_nan(t, x))
 log1p = Elementwise("log1p", lambda t, x: divide_no_nan(t, 1 + x))
 log2 = Elementwise("log2", lambda t, x: divide_no_nan(t, x * math.log(2)))
 log10 = Elementwise("log10", lambda t, x: divide_no_nan(t, x * math.log(10)))
-logaddexp = Elementwise(
+logaddexp_real = Elementwise(
     "logaddexp",
     lambda t, y, a: t * exp(a - where(y == -math.inf, 0.0, y)),
-    lambda t, y, b: t * exp(b - where(y == -math.inf, 0.0, y)))
+    lambda t, y, b: t * exp(b - where(y == -math.inf, 0.0, y)), public=False)
 maximum = Elementwise(
     "maximum",
     lambda t, a, b: _share(t, a > b, a == b),
@@ -218,6 +218,17 @@ abs_real = Elementwise(
 def abs(x: Any, /) -> Any:
     """Absolute value; its derivative at 0 is 0."""
     return abs_complex(x) if dtype_kind(x) == "c" else abs_real(x)
+
+
+@function
+def logaddexp(x1: Any, x2: Any, /) -> Any:
+    """``log(exp(x1) + exp(x2))``, which cannot overflow; of complex numbers too."""
+    if "c" not in (dtype_kind(x1), dtype_kind(x2)):
+        return logaddexp_real(x1, x2)
+    x1, x2 = to_array(x1, x2), to_array(x2, x1)
+    first = greater_equal(FUNCTIONS["real"](x1), FUNCTIONS["real"](x2))
+    high, low = where(first, x1, x2), where(first, x2, x1)
+    return high + log1p(exp(low - high))
 
 
 @function

@@ -16,7 +16,7 @@ from gpubp.rules.elementwise import (
     sin,
     where,
 )
-from gpubp.special.row import Special, polynomial
+from gpubp.special.row import ComplexToo, Special, polynomial
 
 _DEGREE = math.pi / 180
 
@@ -34,9 +34,9 @@ cosdg = Special("cosdg", lambda t, x: t * (-_DEGREE * sindg(x)))
 cosm1 = Special("cosm1", lambda t, x: -t * sin(x))
 cotdg = Special("cotdg", lambda t, y: multiply_no_nan(t, -_DEGREE * (1 + y * y)))
 exp10 = Special("exp10", lambda t, y: multiply_no_nan(t, math.log(10) * y))
-exp2 = Special(
+exp2 = ComplexToo(
     "exp2", lambda t, y: multiply_no_nan(t, math.log(2) * y),
-    reference=lambda xp, x: xp.pow(2.0, x))
+    reference=lambda xp, x: xp.pow(2.0, x), of_complex=lambda x: exp(math.log(2) * x))
 exprel = Special("exprel", lambda t, x, y: multiply_no_nan(t, _exprel_slope(x, y)))
 inv_boxcox = Special(
     "inv_boxcox",

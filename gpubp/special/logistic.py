@@ -10,7 +10,7 @@ from gpubp.core.shapes import normalize_axes
 from gpubp.rules.elementwise import divide_no_nan, exp, log
 from gpubp.rules.fused import softmax as fused
 from gpubp.rules.fused.softmax import largest_finite
-from gpubp.special.row import Special, composite
+from gpubp.special.row import ComplexToo, Special, composite
 
 
 def _expit(xp: Any, x: Any) -> Any:
@@ -25,7 +25,9 @@ def _log_expit(xp: Any, x: Any) -> Any:
 
 
 # fmt: off
-expit = Special("expit", lambda t, x, y: t * y * expit(-x), reference=_expit)
+expit = ComplexToo(
+    "expit", lambda t, x, y: t * y * expit(-x), reference=_expit,
+    of_complex=lambda x: 1 / (1 + exp(-x)))
 log_expit = Special("log_expit", lambda t, x: t * expit(-x), reference=_log_expit)
 logit = Special(
     "logit", lambda t, x: divide_no_nan(t, x * (1 - x)),

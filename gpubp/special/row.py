@@ -43,6 +43,18 @@ class Special(Elementwise):
         return super().times_partial(which, t, values)
 
 
+class ComplexToo(Special):
+    """A row of which libraries have the real function only; ``of_complex`` is for the rest."""
+
+    def __init__(self, name: str, *partials: Any, of_complex: Any, **kwargs: Any) -> None:
+        super().__init__(name, *partials, **kwargs)
+        self.of_complex = of_complex
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        of_complex = dtype_kind(args[0]) == "c"
+        return self.of_complex(*args) if of_complex else super().__call__(*args, **params)
+
+
 def _number(value: Any, like: Any) -> Any:
     """A Python number as an array of the kind of ``like``."""
     array = full_like(like, value, ())

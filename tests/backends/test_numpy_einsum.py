@@ -80,6 +80,19 @@ def test_what_does_not_fit(subscripts, operands, text):
         gpubp.vjp(lambda *xs: np.einsum(subscripts, *xs), *operands)
 
 
-def test_the_interleaved_form_is_refused():
-    with pytest.raises(ArgumentError, match="subscripts come first, as a string"):
-        gpubp.vjp(lambda x: np.einsum(x, [0, 1], [0]), M)
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.einsum(x, [0, 1]),
+        lambda x: np.einsum(x, [1, 0]),
+        lambda x: np.einsum(x, [0, 1], [0]),
+        lambda x: np.einsum(x, [0, 1], N, [1, 2]),
+        lambda x: np.einsum(x, [5, 3], N, [3, 2], [2, 5]),
+        lambda x: np.einsum(x, [Ellipsis, 1], V, [1], [Ellipsis]),
+        lambda x: np.einsum(N, [1, 0], x, [Ellipsis, 1]),
+    ],
+)
+def test_the_form_with_lists(f):
+    found, _ = gpubp.vjp(f, M)
+    same(found, f(M))
+    check_grads(f, (M,))

@@ -11,6 +11,7 @@ import scipy.special
 import gpubp
 from gpubp import errors, special
 from gpubp.core.primitive import PRIMITIVES
+from gpubp.testing import check_grads
 from gpubp.testing.cases.special import of
 from libraries import Library
 
@@ -50,6 +51,23 @@ def test_logsumexp_of_complex_numbers_has_an_angle_up_to_pi(library: Library) ->
     x = np.asarray([[0.3 - 9.0j, 2.0 + 4.0j], [1.0 + 7.0j, 0.5 - 2.0j]])
     found = library.to_numpy(special.logsumexp(library.asarray(x), 1))
     np.testing.assert_allclose(found, scipy.special.logsumexp(x, axis=1), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda xp, x: xp.logaddexp(x, xp.asarray(-x)), lambda x: np.log(np.exp(x) + np.exp(-x))),
+        (lambda xp, x: xp.special.expit(x), lambda x: 1 / (1 + np.exp(-x))),
+        (lambda xp, x: xp.special.exp2(x), lambda x: 2**x),
+    ],
+    ids=["logaddexp", "expit", "exp2"],
+)
+def test_complex_numbers_where_few_libraries_take_them(f, expected, library: Library) -> None:
+    z = np.asarray([0.3 - 1.0j, -2.0 + 0.4j, 1.5 + 2.0j])
+    x = library.asarray(z)
+    found, _ = gpubp.vjp(lambda x: f(x.__array_namespace__(), x), x)
+    np.testing.assert_allclose(library.to_numpy(found), expected(z), rtol=1e-14)
+    check_grads(lambda x: f(x.__array_namespace__(), x), (x,))
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import Any
 
 from gpubp.errors import ArgumentError
 from gpubp_numpy.protocols.linalg import diagonal
 from gpubp_numpy.protocols.operands import array
 
+# Labels of axes that are given as numbers, in their order.
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase
 # Labels of the axes that an ellipsis stands for, the last axis first.
 _ELLIPSIS = [chr(0x2460 + i) for i in range(32)]
 
@@ -16,10 +19,7 @@ _ELLIPSIS = [chr(0x2460 + i) for i in range(32)]
 def einsum(xp: Any, subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     """Operands are taken in the order given; ``optimize`` is accepted and changes nothing."""
     if not isinstance(subscripts, str):
-        raise ArgumentError(
-            "numpy.einsum: on traced arrays the subscripts come first, as a string such as "
-            f"'ij,jk->ik'; got {type(subscripts).__name__}"
-        )
+        subscripts, operands = _of_lists((subscripts, *operands))
     arrays = [array(xp, x) for x in operands]
     terms, result = _parse(subscripts, arrays)
     lengths = _lengths(terms, arrays)
@@ -32,6 +32,15 @@ def einsum(xp: Any, subscripts: Any, *operands: Any, optimize: Any = False) -> A
     term, x = _sum(xp, term, x, set(result))
     x = xp.permute_dims(x, tuple(term.index(label) for label in result))
     return xp.broadcast_to(x, tuple(lengths[label] for label in result))
+
+
+def _of_lists(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The form ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as subscripts and operands."""
+    terms = ["".join("..." if i is Ellipsis else _LETTERS[i] for i in t) for t in operands[1::2]]
+    if len(operands) % 2 == 0:
+        return ",".join(terms), operands[::2]
+    result = "".join("..." if i is Ellipsis else _LETTERS[i] for i in operands[-1])
+    return f"{','.join(terms)}->{result}", operands[:-1:2]
 
 
 def _parse(subscripts: str, arrays: list[Any]) -> tuple[list[str], str]:
