@@ -1,10 +1,13 @@
 """The order of operations: what frees more memory than it takes runs as soon as it can.
 
-An optimiser's update frees a gradient, so it follows the product that made it. Everything else
-stays where the function had it; a checkpoint's second run must not come early.
+An optimiser's update frees a gradient, so it follows the product that made it, but not before all
+others have read the parameter, which it may overwrite. Everything else stays where the function had
+it; a checkpoint's second run must not come early.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from gpubp.compiler.memory import nbytes
 from gpubp.compiler.program import Operation, Program, Value
@@ -75,6 +78,8 @@ class _Schedule:
         for operation in program.operations:
             for x in operation.operands():
                 self.readers.setdefault(x, []).append(operation)
+        self.results = {y for y in program.outputs if type(y) is Value}
+        self.waiting = {x: set(self.reading(x)) for x in program.inputs}
         sizes = [nbytes(y) for operation in program.operations for y in operation.results]
         self.small = max(sizes, default=0) // SMALL
         self.run_early(list(self.known))
@@ -83,8 +88,18 @@ class _Schedule:
                 self.run(operation)
                 self.run_early(list(operation.results))
 
+    def reading(self, x: Value) -> Iterator[Operation]:
+        """The operations that read a value, through views too."""
+        for operation in self.readers.get(x, ()):
+            if is_view(operation):
+                yield from self.reading(operation.results[0])
+            else:
+                yield operation
+
     def run(self, operation: Operation) -> None:
         self.done.add(operation)
+        for x in self.memory.reads(operation):
+            self.waiting.get(x, set()).discard(operation)
         self.operations.append(operation)
         self.memory.run(operation)
         self.known.update(operation.results)
@@ -101,6 +116,10 @@ class _Schedule:
     def is_early(self, operation: Operation) -> bool:
         if is_view(operation):
             return True
+        if self.results.intersection(operation.results) and any(
+            self.waiting.get(x, set()) - {operation} for x in self.memory.reads(operation)
+        ):
+            return False  # what it might be written over is still to be read
         change = self.memory.change(operation)
         return change < 0 or (operation.region == 0 and change <= self.small > 0)
 

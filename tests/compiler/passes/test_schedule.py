@@ -61,3 +61,13 @@ def test_long_programs():
     for _ in range(5000):
         x = b.tanh(x)
     assert len(schedule(b.returns(x)).operations) == 5000
+
+
+def test_an_update_waits_until_the_parameter_it_may_overwrite_is_read():
+    b = Builder()
+    w, x = b.input(N, N), b.input(N, N)
+    gradient = b.tanh(x)
+    back = b.matmul(x, b.permute_dims(w, axes=(1, 0)))
+    program = b.returns(b.add(w, gradient), back)
+    computed = [name for name in names(schedule(program)) if name != "permute_dims"]
+    assert computed == ["tanh", "matmul", "add"]
