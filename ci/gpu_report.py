@@ -68,7 +68,7 @@ def steps(tests: Sequence[str], emulation: bool) -> list[Step]:
         Step("cupy", "CuPy's view of it", [python, "-c", "import cupy; cupy.show_config()"]),
         Step("check", "Accuracy", [python, "-m", "gpubp", "check", "--backend", "cupy"]),
         Step("tests", "Tests", [*suite, *tests]),
-        Step("bench", "Benchmarks", [python, str(ROOT / "ci" / "bench_gpu.py"), *bench], True),
+        Step("bench", "Benchmarks", [python, "ci/bench_gpu.py", *bench], True),
     ]
 
 

@@ -56,7 +56,7 @@ def test_the_steps_are_commands_that_exist(gpu_report):
     for step in gpu_report.steps([], emulation=True):
         module = step.command[2] if step.command[1] == "-m" else ""
         assert not module or importlib.util.find_spec(module)
-        assert all(Path(part).exists() for part in step.command if part.endswith(".py"))
+        assert all((ROOT / part).exists() for part in step.command if part.endswith(".py"))
     assert gpu_report.main(["--only", "nothing", "--out", os.devnull]) == 0
 
 

@@ -22,7 +22,8 @@ class Array:
 
     Attributes of the outside are the standard's (``shape``, ``dtype``, ``device``, ``T``, ...) and
     whatever further methods the backend's own arrays have. Writing (``x[i] = v``, ``x += y``) is
-    functional underneath: this object takes on a new value, the caller's array keeps its own.
+    functional underneath: this object takes on a new value, the caller's array keeps its own. So do
+    the arrays that share its elements as NumPy's would: slices, rows, transposes, reshapes.
 
     For ``isinstance``; not to be made by hand. Annotate with :data:`gpubp.typing.Array`, which
     covers the arrays of every library as well.
@@ -344,6 +345,11 @@ def _is_view(key: Any, out: Array) -> bool:
         elif type(part) is bool or not isinstance(part, numbers.Integral):
             return False
     return view or bool(out.shape)  # a single element is a number, not a view
+
+
+def copied(x: Any) -> Any:
+    """``x`` as another array, which writes to ``x`` do not reach; no element is copied."""
+    return Array(x._value, x._trace, x._extra) if type(x) is Array else x
 
 
 def is_contiguous(x: Array) -> bool:

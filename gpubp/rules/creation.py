@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpubp import errors
-from gpubp.core.array import Array
+from gpubp.core.array import Array, copied
 from gpubp.core.namespace import Namespace, is_array, lift, namespace_of
 from gpubp.core.primitive import Primitive
 from gpubp.core.registry import creation, function
@@ -97,7 +97,7 @@ def asarray(
         if copy is False:
             raise errors.ArgumentError("asarray: copy=False, but the dtype must change")
         return astype(x, dtype)
-    return Array(x._value, x._trace, x._extra) if copy else x
+    return copied(x) if copy else x
 
 
 @creation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpubp.core.array import copied
 from gpubp.core.namespace import dtype_kind, is_array, kind_of_dtype, namespace_of
 from gpubp.core.registry import creation, function, method
 from gpubp.core.shapes import broadcast_shapes as _broadcast_shapes
@@ -38,7 +39,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     if device is not None:
         x = to_device(x, device=device)
     if x.dtype == dtype:
-        return x
+        return copied(x) if copy else x
     backend = namespace_of(x).backend
     dtype = backend.dtype(dtype)
     target = kind_of_dtype(backend.xp, dtype)

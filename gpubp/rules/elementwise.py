@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpubp.core.abstract import SCALARS, ShapeDtype
+from gpubp.core.array import copied
 from gpubp.core.namespace import dtype_kind, namespace_of
 from gpubp.core.primitive import Needed, Primitive, Tangents
 from gpubp.core.registry import FUNCTIONS, function
@@ -242,10 +243,12 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     """``x`` limited to ``[min, max]``; at an edge the derivative is shared with the bound."""
     if min is not None:
         x = maximum(x, min)
-    return x if max is None else minimum(x, max)
+    if max is not None:
+        x = minimum(x, max)
+    return copied(x) if min is max is None else x
 
 
-for _f, _real in ((conj, lambda x: x), (real, lambda x: x), (imag, lambda x: full_like(x, 0))):
+for _f, _real in ((conj, copied), (real, lambda x: x), (imag, lambda x: full_like(x, 0))):
 
     def _of_any(x: Any, /, _f: Any = _f, _real: Any = _real) -> Any:
         return _f(x) if dtype_kind(x) == "c" else _real(x)

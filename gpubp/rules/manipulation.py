@@ -299,7 +299,7 @@ def tile(x: Any, repetitions: tuple[int, ...], /) -> Any:
     pairs = [(r, n) for r, n in zip(repetitions, shape, strict=True)]
     spread = reshape(x, tuple(m for _, n in pairs for m in (1, n)))
     repeated = broadcast_to(spread, tuple(m for r, n in pairs for m in (r, n)))
-    return reshape(repeated, tuple(r * n for r, n in pairs))
+    return reshape(repeated, tuple(r * n for r, n in pairs), copy=True)
 
 
 @function
@@ -307,4 +307,5 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of ``x`` along an axis."""
     axis = normalize_axis(axis, len(x.shape), "unstack")
     before = (slice(None),) * axis
-    return tuple(METHODS["getitem"](x, (*before, i)) for i in range(x.shape[axis]))
+    part = operator.getitem if type(x) is Array else METHODS["getitem"]  # the former makes views
+    return tuple(part(x, (*before, i)) for i in range(x.shape[axis]))

@@ -22,6 +22,10 @@ def reshape(xp: Any, x: Any, *shape: Any, copy: bool | None = None) -> Any:
     return xp.reshape(x, _one_or_many(shape), copy=copy)
 
 
+def flatten(xp: Any, x: Any, order: str = "C") -> Any:
+    return xp.asarray(manipulation.ravel(xp, x, order), copy=True)
+
+
 def transpose(xp: Any, x: Any, *axes: Any) -> Any:
     if not axes or axes == (None,):
         return manipulation.transpose(xp, x)
@@ -56,7 +60,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "astype": astype,
     "conj": conj,
     "conjugate": conj,
-    "flatten": manipulation.ravel,
+    "flatten": flatten,
     "item": item,
     "reshape": reshape,
     "transpose": transpose,

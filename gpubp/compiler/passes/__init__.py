@@ -12,6 +12,11 @@ from gpubp.compiler.program import Program
 def optimize(program: Program, fuse: bool = True) -> Program:
     """The program after all passes.
 
+    Results are those of the recorded program up to rounding: sums run in another order, products
+    scale before they round, ``x**3`` is ``x * x * x``. NaN and infinities are kept, and signed
+    zeros but where a rule says otherwise. A label out of range, at which a library's own gather
+    would raise or wrap, gives NaN in a kernel.
+
     Args:
         program: what was recorded, derivatives written out.
         fuse: whether to make kernels, for a backend that has a lowering for them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Protocol
 
 from gpubp.compiler.program import Operation, Value
@@ -69,8 +68,8 @@ def _cast(number: Any, value: Value) -> Any:
     if type(number) is complex:
         return None
     to = _NUMBERS.get(kind_of_dtype(value.namespace.backend.xp, value.dtype))
-    if to is None or (to is int and not math.isfinite(number)):
-        return None
+    if to is None or (to is int and not 0 <= number < 128):
+        return None  # it might not fit; NaN is none of these either
     return to(number)
 
 

@@ -122,12 +122,12 @@ class Lowering:
     def _gather(self, node: Node, dtype: str) -> int:
         hit, label = self._hit(node, 1)
         length = math.prod(pace.loop.length for pace in flat((node.counted,)))
-        chosen = self._step("where", (hit, self._argument(node, 0), Literal(0)), dtype)
-        total = self._step("sum", (chosen,), dtype, node.over)
         low = self._step("greater_equal", (label, Literal(0)), "bool")
         high = self._step("less", (label, Literal(length)), "bool")
         there = self._step("logical_and", (low, high), "bool")
-        return self._step("where", (there, total, Literal(math.nan)), dtype)
+        other = self._step("where", (there, Literal(0.0), Literal(math.nan)), dtype)
+        chosen = self._step("where", (hit, self._argument(node, 0), other), dtype)
+        return self._step("sum", (chosen,), dtype, node.over)
 
 
 def _computed_in(operation: Operation, position: int) -> str:

@@ -249,3 +249,11 @@ def test_checkpoints_are_computed_twice():
     found = checked(*recorded(gpubp.value_and_grad(loss), *args))
     steps = [s.op for kernel in kernels(found) for s in kernel.steps]
     assert steps.count("exp") == 2
+
+
+def test_labels_along_a_leading_axis():
+    b = Builder()
+    x = b.permute_dims(b.tanh(b.input(2, 3, dtype="float64")), axes=(1, 0))
+    rows, labels = b.constant(np.arange(3)), b.constant(np.asarray([0, 1, -1]))
+    program = b.returns(b.gather(b.sin(x), rows, labels))
+    checked(program, arguments_of(program))
