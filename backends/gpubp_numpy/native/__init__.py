@@ -44,7 +44,7 @@ def available() -> bool:
         return False
     try:
         target()
-    except OSError:  # too little memory may be left for a library of its size
+    except (ImportError, OSError):  # broken, or too little memory is left for one of its size
         return False
     return True
 
