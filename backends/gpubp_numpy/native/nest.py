@@ -185,6 +185,8 @@ class Nest:
                 memo[v] = self._vector(v, phase, i, lanes, active, get)
             return memo[v]
 
+        for v in self.phases.computed(phase):  # in this order nothing waits for what follows
+            get(v)
         kernel, inputs = self.kernel, len(self.kernel.inputs)
         stores = [
             (get(kernel.outputs[s][0]), self._pointers[inputs + s], kernel.outputs[s][1])

@@ -51,10 +51,8 @@ class Phases:
         self.reductions = [[v for v, p in fed.items() if p == phase] for phase in phases]
         self.stores = [[place for place, p in written.items() if p == phase] for phase in phases]
         self.kept: dict[int, int | None] = {}
-        self._seen: set[tuple[int, int]] = set()  # what _keep has looked at; there are many paths
         for phase in reversed(phases):
-            for v in self._sinks(phase):
-                self._keep(v, phase)
+            self._keep(phase)
         self._keep_in_outputs()
         if self._scratch() > _MOST_KEPT:
             self.kept = {}  # computed again, all of it
@@ -63,25 +61,36 @@ class Phases:
         """The values that a phase hands on."""
         return [v for v in self.kept if self.level[v] == phase]
 
+    def computed(self, phase: int) -> list[int]:
+        """The values along the row that a phase loads or computes, operands first."""
+        seen, waiting = set(), self._sinks(phase)
+        while waiting:
+            v = waiting.pop()
+            if v not in seen and self.values.in_row(v):
+                seen.add(v)
+                if not (v in self.kept and self.level[v] < phase):
+                    waiting += self.values.args(v)
+        return sorted(seen)
+
     def _sinks(self, phase: int) -> list[int]:
         """What a phase is there for."""
         feeds = [a for v in self.reductions[phase] for a in self.values.args(v)]
         stores = [self.values.kernel.outputs[place][0] for place in self.stores[phase]]
         return feeds + stores + self.keeps(phase)
 
-    def _keep(self, value: int, phase: int) -> None:
-        """Note what ``phase`` takes from earlier phases to compute ``value``."""
-        if (value, phase) in self._seen:
-            return
-        self._seen.add((value, phase))
-        values, earlier = self.values, self.level[value] < phase
-        if not values.in_row(value) or (value in self.kept and earlier):
-            return
-        if earlier and self._weight(value) > _CHEAP:
-            self.kept[value] = None
-            return
-        for a in values.args(value):
-            self._keep(a, phase)
+    def _keep(self, phase: int) -> None:
+        """Note what a phase takes from earlier ones."""
+        seen, waiting = set(), self._sinks(phase)
+        while waiting:
+            v = waiting.pop()
+            if v in seen or not self.values.in_row(v):
+                continue
+            seen.add(v)
+            earlier = self.level[v] < phase
+            if earlier and (v in self.kept or self._weight(v) > _CHEAP):
+                self.kept.setdefault(v, None)
+            else:
+                waiting += self.values.args(v)
 
     def _weight(self, value: int) -> int:
         """What it costs to compute a value again, from the inputs."""

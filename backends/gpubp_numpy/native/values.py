@@ -62,7 +62,9 @@ class Values:
 
     def reach(self, value: int, seen: set[int]) -> None:
         """Add a value and all that it is computed from."""
-        if value not in seen:
-            seen.add(value)
-            for a in self.args(value):
-                self.reach(a, seen)
+        waiting = [value]
+        while waiting:
+            v = waiting.pop()
+            if v not in seen:
+                seen.add(v)
+                waiting += self.args(v)

@@ -178,6 +178,21 @@ def test_long_sums_lose_nothing_with_their_length(shape, dtype):
         assert np.abs(columns / exact - 1).max() <= 4 * unit
 
 
+def test_values_that_are_used_twice_are_computed_once():
+    x = 1 + draw(70) / 100
+    steps = [step("add", i, i) for i in range(100)]  # 2**100 paths lead to the input
+    found, results = kernel([x], steps, [100])
+    same(found, run(found, [x], results), [x])
+
+
+def test_long_chains():
+    x = draw(2, 70)
+    steps = [step("multiply", i, (-1.0,)) for i in range(1000)]
+    steps += [step("sum", 1000, over=(1,)), step("subtract", 1000, 1001)]
+    found, results = kernel([x], steps, [1002])
+    same(found, run(found, [x], results), [x])
+
+
 def test_strided_and_transposed_operands():
     a, b, c = draw(40, 30), draw(80, 60), draw(40, 30)
     arrays = [a.T, b[::2, ::2].T, c[::-1, ::-1].T]

@@ -12,6 +12,7 @@ import pytest
 from backends.numpy.native.kernels import kernel, step, table
 from gpubp_numpy import native
 from gpubp_numpy.native import cache
+from gpubp_numpy.native.target import Target
 from gpubp_numpy.native.writing import write
 
 if not native.available():
@@ -115,7 +116,7 @@ def test_cache_is_used(tmp_path, monkeypatch):
     found, x, y = some_kernel(4)
     calls = [native.Call(found, (0, 1))]
     call(calls, [x, y])
-    monkeypatch.setattr("gpubp_numpy.native.target.Target.object_code", None)
+    monkeypatch.setattr(Target, "object_code", None)
     y[:] = 0
     call(calls, [x, y])
     np.testing.assert_array_equal(y, 4 * x)
