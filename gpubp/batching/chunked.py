@@ -121,7 +121,6 @@ class _Known:
             [job.leaves[i] for i in self.where],
             [job.axes[i] for i in self.where],
         )
-        self.compiled: Compiled | None = None
         self.results = 0
         self.everything: int | None = None  # None: it can't be recorded
         try:
@@ -154,11 +153,10 @@ class _Known:
             limit -= sum(nbytes(y) for y in outputs if type(y) is Value)
         chunk = self.forecast.fitting(limit, job.size)
         chunk = min(chunk, self.forecast.saturating(job.size))
-        if self.compiled is None:
-            self.compiled = Compiled(self.forecast.f, (), ())
-        compiled = self.compiled
+        # The program that was planned is the one to run. It is recorded again for each batch: who
+        # has not asked for compile may rebind what the function closes over, and see it.
+        compiled = Compiled(self.forecast.f, (), ())
 
-        # The program that was planned is the one to run.
         def call(leaves: Sequence[Any]) -> Any:
             return compiled(*[leaves[i] for i in self.where])
 

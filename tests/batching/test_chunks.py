@@ -57,8 +57,8 @@ def test_all_at_once_where_it_fits(monkeypatch):
 
 
 def test_chunks_fit_what_is_free(monkeypatch):
-    x = np.random.default_rng(0).normal(size=(50, 64))
-    limit = 30 * 64 * 64 * 8
+    x = np.random.default_rng(0).normal(size=(50, 128))
+    limit = 30 * 128 * 128 * 8  # all at once takes three times that
     narrow(monkeypatch, limit)
     mapped = gpubp.vmap(outer, chunk_size="auto")
     mapped(x)  # records, plans, measures the device
@@ -68,8 +68,18 @@ def test_chunks_fit_what_is_free(monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 1 <= max(seen) < 50
-    assert peak < limit + 100_000  # of Python's own objects
+    assert peak < limit + 3_000_000  # of Python's own objects, the program's among them
     np.testing.assert_allclose(found, [outer(row) for row in x])
+
+
+def test_what_a_function_closes_over_is_seen_anew(monkeypatch):
+    narrow(monkeypatch, 20 * 64 * 64 * 8)
+    scale = np.asarray(1.0)
+    mapped = gpubp.vmap(lambda x: outer(x) * scale, chunk_size="auto")
+    x = np.random.default_rng(0).normal(size=(50, 64))
+    before = mapped(x)
+    scale = np.asarray(3.0)
+    np.testing.assert_allclose(mapped(x), 3 * before)
 
 
 def test_forecast_is_affine():
