@@ -9,7 +9,9 @@ import pytest
 
 import gpubp
 from gpubp import errors, nn, random
+from gpubp.core import tree
 from gpubp.nn import initialisers
+from libraries import Library
 
 
 def test_first_values_lie_within_the_root_of_the_fan_in() -> None:
@@ -63,3 +65,15 @@ def test_wrong_inputs(shape: tuple[int, ...]) -> None:
 def test_a_seed_is_no_key() -> None:
     with pytest.raises(errors.ArgumentTypeError, match=r"given int 7.*gpubp\.random\.key\(7\)"):
         nn.Linear(2, 3, key=7)
+
+
+@pytest.mark.parametrize("activation", [nn.relu, nn.gelu, nn.tanh, nn.softplus, lambda x: 2 * x])
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_activation_may_come_with_the_bias(activation, bias: bool, library: Library) -> None:
+    layer = nn.Linear(4, 3, key=random.key(0, backend="numpy"), bias=bias)
+    layer = tree.map(library.asarray, layer)
+    x = library.asarray(np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32))
+    found, expected = layer(x, activation=activation), activation(layer(x))
+    np.testing.assert_allclose(
+        library.to_numpy(found), library.to_numpy(expected), rtol=1e-5, atol=1e-6
+    )
