@@ -47,6 +47,8 @@ def capturable(operation: Operation) -> bool:
     primitive = operation.primitive
     if primitive.name in ("concat", "stack"):
         return len(operation.args) <= 8  # of more, CuPy uploads the addresses
+    if isinstance(primitive, Fused):  # one that no kernel can be: its operations, one by one
+        return all(map(capturable, primitive.body.operations))
     return isinstance(primitive, Elementwise) or primitive.name in _LAUNCHES_ALONE
 
 
@@ -54,7 +56,9 @@ _LAUNCHES_ALONE = frozenset((
     *("astype", "astype_discrete", "broadcast_to", "flip", "matmul", "permute_dims", "reshape"),
     *("arange", "empty", "full", "ones", "zeros", "imag", "real", "slice", "tril", "triu"),
     *("all", "any", "max", "min", "prod", "sum"),
-    *("random_bits", "unfold", "fold"),
+    *("convolution", "convolution_input", "convolution_weight"),
+    *("max_windows", "pick_max_windows", "place_max_windows", "spread_windows", "sum_windows"),
+    "random_bits",
 ))  # fmt: skip
 
 
