@@ -66,11 +66,14 @@ def convolution(x: Any, w: Any, *, windows: Any) -> Any:
     g, o = w.shape[:2]
     with x.device:
         weights = w.reshape(g, o, w.shape[2] * elements(windows))
-        parts = [
-            PRIMITIVES["matmul"](weights, _columns(x[piece], windows))
-            for piece in _pieces(x, windows)
-        ]
-        y = parts[0] if len(parts) == 1 else cupy.concatenate(parts)
+        y: Any = None
+        for piece in _pieces(x, windows):
+            part = PRIMITIVES["matmul"](weights, _columns(x[piece], windows))
+            if len(part) < len(x):
+                y = cupy.empty((len(x), *part.shape[1:]), x.dtype) if y is None else y
+                y[piece] = part
+            else:
+                y = part
     return y.reshape(len(x), g, o, *windows.number)
 
 
