@@ -69,12 +69,7 @@ class Windows(NamedTuple):
     @property
     def number(self) -> Shape:
         """How many windows there are along each axis: all that fit the padded image."""
-        return tuple(
-            (n - r) // s + 1
-            for n, r, s in zip(
-                self.padded, reaches(self.kernel, self.dilation), self.stride, strict=True
-            )
-        )
+        return _number(self)
 
     @property
     def padded(self) -> Shape:
@@ -99,6 +94,14 @@ class Windows(NamedTuple):
             )
         ]
         return itertools.product(*along)
+
+
+@functools.lru_cache(maxsize=1024)  # asked several times in each call, a third of a small one
+def _number(windows: Windows) -> Shape:
+    spans = zip(
+        windows.padded, reaches(windows.kernel, windows.dilation), windows.stride, strict=True
+    )
+    return tuple((n - r) // s + 1 for n, r, s in spans)
 
 
 def reaches(kernel: Shape, dilation: Shape) -> Shape:
