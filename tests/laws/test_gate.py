@@ -12,6 +12,7 @@ ELSEWHERE = {
     "__array_namespace_info__": "tests/core/test_namespace.py",
     "from_dlpack": "tests/core/test_namespace.py",
     "number_as_array": "tests/compiler/test_numbers.py",
+    "product": "tests/backends/test_kernels.py",
     "random_bits": "tests/random/test_philox.py",
     "stop_gradient": "tests/transforms/test_custom.py",
     "to_device": "tests/core/test_to_device.py",
