@@ -7,9 +7,9 @@ a sample of float64 ones; a dash stands for the C library's function:
 ========= ======= =======
 function  float32 float64
 ========= ======= =======
-exp         1.01    0.94
-expm1       1.46    1.67
-log         0.83    0.74
+exp         1.02    0.94
+expm1       1.47    1.67
+log         0.86    0.74
 log1p       1.44    1.03
 tanh        2.50    2.47
 sin         1.56    1.37
