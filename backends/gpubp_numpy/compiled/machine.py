@@ -22,6 +22,7 @@ from gpubp_numpy.compiled.windows import Recipe, recipe
 
 KEPT_BYTES = 1 << 16  # of a result whose array is kept for later calls
 MOST_PRODUCTS = 64  # calls of BLAS for one operation on stacks of matrices
+LARGE_PRODUCT = 100e6  # floating-point operations, about 0.5 ms
 
 
 # LLVM ends the process where it finds no memory; loaded and with one kernel it takes 270 MB of
@@ -159,7 +160,7 @@ class MachineSource(Source):
         if kernel is not None and native.supports(kernel):
             return [self.kernel_call(operation, kernel)]
         if operation.primitive is product and native.products():
-            return self.product_calls(operation)
+            return None if _large(operation) else self.product_calls(operation)
         if native.products() and (found := recipe(operation)) is not None:
             return self.recipe_calls(operation, found)
         return None
@@ -270,6 +271,17 @@ def adding(size: int, dtype: str) -> Kernel:
     """The sum of two contiguous arrays."""
     one = Operand(dtype, (1,))
     return Kernel((size,), (one, one), (Step("add", (0, 1), dtype),), ((2, one),))
+
+
+def _large(operation: Operation) -> bool:
+    """Whether a product is left to NumPy: one of this size needs BLAS's own threads.
+
+    Two threads that cut it between them do not get BLAS's speed: 0.55 of it for 256 x 1024 by
+    1024 x 1024. Beside it a call by Python costs nothing.
+    """
+    (y,) = operation.results
+    inner = operation.args[0].shape[-2 if operation.params["transpose_a"] else -1]
+    return len(y.shape) == 2 and 2 * size_of(y.shape) * inner > LARGE_PRODUCT
 
 
 def gemms(
