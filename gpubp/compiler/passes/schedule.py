@@ -85,8 +85,7 @@ class _Schedule:
         self.run_early(list(self.known))
         for operation in program.operations:
             if operation not in self.done:
-                self.run(operation)
-                self.run_early(list(operation.results))
+                self.run_early(self.run(operation))
 
     def reading(self, x: Value) -> Iterator[Operation]:
         """The operations that read a value, through views too."""
@@ -96,13 +95,16 @@ class _Schedule:
             else:
                 yield operation
 
-    def run(self, operation: Operation) -> None:
+    def run(self, operation: Operation) -> list[Value]:
+        """Run it; values whose readers may be ready now."""
         self.done.add(operation)
-        for x in self.memory.reads(operation):
-            self.waiting.get(x, set()).discard(operation)
+        inputs = [x for x in self.memory.reads(operation) if x in self.waiting]
+        for x in inputs:
+            self.waiting[x].discard(operation)
         self.operations.append(operation)
         self.memory.run(operation)
         self.known.update(operation.results)
+        return [*operation.results, *inputs]
 
     def run_early(self, fresh: list[Value]) -> None:
         """Run readers of fresh values that are ready and free memory, or hardly take any."""
@@ -110,8 +112,7 @@ class _Schedule:
             for operation in self.readers.get(fresh.pop(), ()):
                 ready = all(x in self.known for x in operation.operands())
                 if operation not in self.done and ready and self.is_early(operation):
-                    self.run(operation)
-                    fresh.extend(operation.results)
+                    fresh += self.run(operation)
 
     def is_early(self, operation: Operation) -> bool:
         if is_view(operation):
