@@ -11,6 +11,7 @@ from gpubp.errors import ArgumentError, ExampleMixingError, ShapeError
 from gpubp.nn.conv import over_channels
 from gpubp.nn.initialisers import ones, zeros
 from gpubp.nn.module import Module, field
+from gpubp.nn.normalisation import check_channels, check_epsilon
 from gpubp.transforms.vmap import BatchTrace
 from gpubp.typing import Array
 
@@ -71,11 +72,7 @@ class BatchNorm(Module):
                 f"BatchNorm: momentum is {momentum}; the weight of the newest batch must be above "
                 "0 and at most 1."
             )
-        if epsilon <= 0:
-            raise ArgumentError(
-                f"BatchNorm: epsilon is {epsilon}; it must be positive, or a constant channel "
-                "would be divided by zero."
-            )
+        check_epsilon("BatchNorm", epsilon, "a constant channel")
         self.channels, self.rank, self.momentum, self.epsilon = channels, rank, momentum, epsilon
         self.weight = ones(key, (channels,), dtype)
         self.bias = zeros(key, (channels,), dtype)
@@ -96,12 +93,7 @@ class BatchNorm(Module):
         if training:
             check_whole_batch(x, self.rank)
         shape = tuple(x.shape)
-        first = len(shape) - self.rank - 1
-        if first < 0 or shape[first] != self.channels:
-            raise ShapeError(
-                f"BatchNorm: x has shape {shape}; (N, C, *S) with C = {self.channels} and "
-                f"{self.rank} axes S is needed. Remedy: rank=... for another number of axes."
-            )
+        first = check_channels("BatchNorm", x, self.channels, self.rank, "N")
         xp = array_namespace(x, self.weight, *state)
         if training:
             axes = (*range(first), *range(first + 1, len(shape)))

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from gpubp.core import array_namespace
-from gpubp.errors import ArgumentError, ShapeError
+from gpubp.errors import ArgumentError
 from gpubp.nn.conv import over_channels
 from gpubp.nn.initialisers import ones, zeros
 from gpubp.nn.module import Module, field
+from gpubp.nn.normalisation import check_channels, check_epsilon, check_key
 from gpubp.rules.fused.standardize import standardize_p
 from gpubp.rules.manipulation import reshape_p
 from gpubp.typing import Array
@@ -57,28 +58,15 @@ class GroupNorm(Module):
             raise ArgumentError(
                 f"GroupNorm: groups is {groups}; it must divide channels ({channels})."
             )
-        if epsilon <= 0:
-            raise ArgumentError(
-                f"GroupNorm: epsilon is {epsilon}; it must be positive, or a constant image would "
-                "be divided by zero."
-            )
-        if affine and key is None:
-            raise ArgumentError(
-                "GroupNorm: key is missing; it decides the backend and device of weight and bias. "
-                "Remedy: pass key=gpubp.random.key(seed), or affine=False."
-            )
+        check_epsilon("GroupNorm", epsilon, "a constant image")
+        check_key("GroupNorm", affine, key, "weight and bias")
         self.groups, self.channels, self.rank, self.epsilon = groups, channels, rank, epsilon
         self.weight = ones(key, (channels,), dtype) if affine else None
         self.bias = zeros(key, (channels,), dtype) if affine else None
 
     def __call__(self, x: Array) -> Array:
         shape = tuple(x.shape)
-        first = len(shape) - self.rank - 1
-        if first < 0 or shape[first] != self.channels:
-            raise ShapeError(
-                f"GroupNorm: x has shape {shape}; (..., C, *S) with C = {self.channels} and "
-                f"{self.rank} axes S is needed. Remedy: rank=... for another number of axes."
-            )
+        first = check_channels("GroupNorm", x, self.channels, self.rank, "...")
         group = self.channels // self.groups * math.prod(shape[first + 1 :])
         y, _ = standardize_p(
             reshape_p(x, shape=(*shape[:first], self.groups, group)), last=1, epsilon=self.epsilon

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpubp.core import array_namespace
-from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.initialisers import ones, zeros
 from gpubp.nn.module import Module, field
+from gpubp.nn.normalisation import check_epsilon, check_key, check_last_axes
 from gpubp.rules.fused.standardize import standardize_p
 from gpubp.typing import Array
 
@@ -45,29 +45,16 @@ class LayerNorm(Module):
         affine: bool = True,
         dtype: Any = "float32",
     ) -> None:
-        if epsilon <= 0:
-            raise ArgumentError(
-                f"LayerNorm: epsilon is {epsilon}; it must be positive, or a constant input would "
-                "be divided by zero."
-            )
-        if affine and key is None:
-            raise ArgumentError(
-                "LayerNorm: key is missing; it decides the backend and device of weight and bias. "
-                "Remedy: pass key=gpubp.random.key(seed), or affine=False."
-            )
+        check_epsilon("LayerNorm", epsilon, "a constant input")
+        check_key("LayerNorm", affine, key, "weight and bias")
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.epsilon = epsilon
         self.weight = ones(key, self.shape, dtype) if affine else None
         self.bias = zeros(key, self.shape, dtype) if affine else None
 
     def __call__(self, x: Array) -> Array:
-        count = len(self.shape)
-        if x.ndim < count or tuple(x.shape[x.ndim - count :]) != self.shape:
-            raise ShapeError(
-                f"LayerNorm: x has shape {tuple(x.shape)}, but must end in the layer's shape "
-                f"{self.shape}."
-            )
-        y, _ = standardize_p(x, last=count, epsilon=self.epsilon)
+        check_last_axes("LayerNorm", x, self.shape)
+        y, _ = standardize_p(x, last=len(self.shape), epsilon=self.epsilon)
         if self.weight is None:
             return y
         xp = array_namespace(y, self.weight, self.bias)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpubp.core import array_namespace
-from gpubp.errors import ArgumentError, ShapeError
 from gpubp.nn.initialisers import ones
 from gpubp.nn.module import Module, field
+from gpubp.nn.normalisation import check_epsilon, check_key, check_last_axes
 from gpubp.typing import Array
 
 
@@ -43,28 +43,15 @@ class RMSNorm(Module):
         affine: bool = True,
         dtype: Any = "float32",
     ) -> None:
-        if epsilon <= 0:
-            raise ArgumentError(
-                f"RMSNorm: epsilon is {epsilon}; it must be positive, or zeros would be divided "
-                "by zero."
-            )
-        if affine and key is None:
-            raise ArgumentError(
-                "RMSNorm: key is missing; it decides the backend and device of weight. "
-                "Remedy: pass key=gpubp.random.key(seed), or affine=False."
-            )
+        check_epsilon("RMSNorm", epsilon, "zeros")
+        check_key("RMSNorm", affine, key, "weight")
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.epsilon = epsilon
         self.weight = ones(key, self.shape, dtype) if affine else None
 
     def __call__(self, x: Array) -> Array:
-        count = len(self.shape)
-        if x.ndim < count or tuple(x.shape[x.ndim - count :]) != self.shape:
-            raise ShapeError(
-                f"RMSNorm: x has shape {tuple(x.shape)}, but must end in the layer's shape "
-                f"{self.shape}."
-            )
+        check_last_axes("RMSNorm", x, self.shape)
         xp = array_namespace(x, self.weight)
-        square = xp.mean(xp.multiply(x, x), axis=tuple(range(-count, 0)), keepdims=True)
+        square = xp.mean(xp.multiply(x, x), axis=tuple(range(-len(self.shape), 0)), keepdims=True)
         y = xp.divide(x, xp.sqrt(square + self.epsilon))
         return y if self.weight is None else xp.multiply(y, self.weight)

@@ -94,6 +94,12 @@ def batch_last(x: Any, ndim: int) -> Any:
     return PRIMITIVES["reshape"](x, shape=(shape[0], *(1,) * missing, *shape[1:]))
 
 
+def aligned(batched: Sequence[bool], args: Sequence[Any]) -> list[Any]:
+    """Arguments that broadcast against each other, so that they still do with the batch."""
+    ndim = max(len(shape_of(a)) - b for a, b in zip(args, batched, strict=True))
+    return [batch_last(a, ndim) if b else a for a, b in zip(args, batched, strict=True)]
+
+
 def shape_only(x: Any) -> Any:
     """Shape and dtype of ``x``, for a tape that needs no more of it."""
     return x if type(x) in SCALARS else ShapeDtype(x.shape, x.dtype, namespace_of(x))
@@ -195,9 +201,7 @@ class Elementwise(Primitive):
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
     ) -> tuple[Any, bool]:
-        ndim = max(len(shape_of(a)) - b for a, b in zip(args, batched, strict=True))
-        aligned = [batch_last(a, ndim) if b else a for a, b in zip(args, batched, strict=True)]
-        return self(*aligned, **params), True
+        return self(*aligned(batched, args), **params), True
 
 
 class Linear(Primitive):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp.core.primitive import PRIMITIVES, Needed, Tangents
-from gpubp.core.shapes import shape_of
 from gpubp.rules.elementwise import add, exp, tanh, where
-from gpubp.rules.families import batch_last, like_argument, like_result, shape_only
+from gpubp.rules.families import aligned, like_argument, like_result, shape_only
 from gpubp.rules.fused.composite import Composite
 
 
@@ -37,9 +36,7 @@ class _Aligned(Composite):
     def batch(
         self, batched: Sequence[bool], size: int, args: Sequence[Any], params: dict[str, Any]
     ) -> tuple[Any, bool]:
-        ndim = max(len(shape_of(a)) - b for a, b in zip(args, batched, strict=True))
-        aligned = [batch_last(a, ndim) if b else a for a, b in zip(args, batched, strict=True)]
-        return self(*aligned, **params), True
+        return self(*aligned(batched, args), **params), True
 
 
 class Biased(_Aligned):
