@@ -29,16 +29,12 @@ import argparse
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-# Set on some machines, these two select kernels that are slow on other processors; OpenBLAS reads
-# them when NumPy loads it, and the number of threads likewise.
-BLAS_OVERRIDES = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-THREADS = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
+import blas_settings
 
 
 def options() -> argparse.Namespace:
@@ -52,14 +48,10 @@ def options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    threads = str(options().threads)
-    if BLAS_OVERRIDES & os.environ.keys() or os.environ.get("OPENBLAS_NUM_THREADS") != threads:
-        kept = {name: value for name, value in os.environ.items() if name not in BLAS_OVERRIDES}
-        kept |= dict.fromkeys(THREADS, threads)
-        kept["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(threads != '1').lower()}"
-        os.execve(sys.executable, [sys.executable, *sys.argv], kept)
+    threads = options().threads
+    blas_settings.settle(threads)  # before they are loaded
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 import batched_cases
 import numpy as np

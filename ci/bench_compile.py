@@ -40,10 +40,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-# Set on some machines, these two select kernels that are slow on other processors; OpenBLAS reads
-# them when NumPy loads it, and the number of threads likewise.
-BLAS_OVERRIDES = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-THREADS = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
+import blas_settings
 
 
 def options() -> argparse.Namespace:
@@ -58,12 +55,7 @@ def options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    wanted = {name: str(options().threads) for name in THREADS}
-    if BLAS_OVERRIDES & os.environ.keys() or any(os.environ.get(n) != v for n, v in wanted.items()):
-        kept = {name: value for name, value in os.environ.items() if name not in BLAS_OVERRIDES}
-        if int(wanted["OMP_NUM_THREADS"]) == 1:
-            kept["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**kept, **wanted})
+    blas_settings.settle(options().threads)  # before they are loaded
 
 import itertools
 

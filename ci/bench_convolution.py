@@ -50,6 +50,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from blas_settings import OVERRIDES, THREADS
+
 BATCH, SIZE, WIDTHS, CLASSES = 32, 28, (16, 32), 10
 RATE, B1, B2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
 STEPS = 3  # before the losses are compared
@@ -349,10 +351,10 @@ def measure(
     names: list[str], padding: int, threads: int, rounds: int, seconds: float
 ) -> dict[str, list[float]]:
     """Seconds per step of each contestant, one figure per round."""
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    for variable in THREADS:
         os.environ[variable] = str(threads)
-    for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-        os.environ.pop(variable, None)  # set on some machines; slow on others' processors
+    for variable in OVERRIDES:
+        os.environ.pop(variable, None)
     cores = sorted(os.sched_getaffinity(0))[:threads]
     if len(cores) < threads:
         sys.exit(f"{threads} threads need as many cores; this process may use {len(cores)}")

@@ -23,12 +23,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-# Set on some machines, these two select kernels that are slow on other processors; OpenBLAS reads
-# them when NumPy loads it, so the interpreter starts again without either.
-BLAS_OVERRIDES = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-if __name__ == "__main__" and BLAS_OVERRIDES & os.environ.keys():
-    kept = {name: value for name, value in os.environ.items() if name not in BLAS_OVERRIDES}
-    os.execve(sys.executable, [sys.executable, *sys.argv], kept)
+import blas_settings
+
+if __name__ == "__main__":
+    blas_settings.settle()  # before NumPy is loaded
 
 import autograd
 import autograd.numpy as anp

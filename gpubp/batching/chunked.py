@@ -22,9 +22,12 @@ from gpubp.batching.forecast import Forecast, budget
 from gpubp.compiler.compiled import Compiled
 from gpubp.compiler.memory import nbytes
 from gpubp.compiler.program import Value
+from gpubp.core import tree
 from gpubp.core.exhaustion import own_errors
 from gpubp.core.namespace import is_array
 from gpubp.core.stack import stack
+from gpubp.transforms.arguments import payload
+from gpubp.transforms.vmap import batch_size
 
 Call = Callable[[Sequence[Any]], Any]
 Leaves = Sequence[Any]
@@ -109,6 +112,17 @@ class Chunked:
         if known is None:
             known = self._known[kind] = _Known(job)
         return known.plan(job, kept)
+
+
+def beside_parameters(
+    f: Callable[..., Any], args: Sequence[Any]
+) -> tuple[list[Any], tree.TreeDef, list[int | None], int]:
+    """Leaves of ``(params, *batch)``, their tree, the batch's axis in each, and its size."""
+    leaves, treedef = tree.flatten(tuple(args))
+    leaves = [payload(x) for x in leaves]
+    shared = tree.structure(args[0]).num_leaves
+    axes = [0 if i >= shared and is_array(x) else None for i, x in enumerate(leaves)]
+    return leaves, treedef, axes, batch_size(f, args, leaves, axes)
 
 
 class _Known:

@@ -6,22 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpubp import errors
-from gpubp.batching.chunked import Chunked
+from gpubp.batching.chunked import Chunked, beside_parameters
 from gpubp.batching.chunks import cut
 from gpubp.core import tree
 from gpubp.core.backend import backend_of
-from gpubp.core.namespace import is_array
 from gpubp.rules.elementwise import multiply
 from gpubp.transforms.arguments import (
     export,
     name_of,
-    payload,
     plain,
     require_callable,
     with_keywords,
 )
 from gpubp.transforms.grad import value_and_grad as all_at_once
-from gpubp.transforms.vmap import batch_size
 
 REDUCTIONS = ("mean", "sum")
 
@@ -72,11 +69,7 @@ def value_and_grad(
     def transformed(params: Any, *batch: Any, **kwargs: Any) -> Any:
         f = with_keywords(loss, kwargs)
         args = (params, *batch)
-        leaves, treedef = tree.flatten(args)
-        leaves = [payload(x) for x in leaves]
-        shared = tree.structure(params).num_leaves
-        axes = [0 if i >= shared and is_array(x) else None for i, x in enumerate(leaves)]
-        size = batch_size(loss, args, leaves, axes)
+        leaves, treedef, axes, size = beside_parameters(loss, args)
 
         def part(leaves: Sequence[Any]) -> Any:
             count = next(x.shape[0] for x, a in zip(leaves, axes, strict=True) if a is not None)

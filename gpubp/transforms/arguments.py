@@ -11,7 +11,7 @@ from gpubp.core import tree
 from gpubp.core.abstract import SCALARS, ShapeDtype
 from gpubp.core.array import Array
 from gpubp.core.backend import backend_of, get_backend
-from gpubp.core.namespace import is_array, is_inexact, namespace_of
+from gpubp.core.namespace import dtype_kind, is_array, is_inexact, namespace_of
 from gpubp.core.trace import EVALUATION, depth, guarded
 
 
@@ -92,6 +92,16 @@ def argument_numbers(argnums: int | Sequence[int], count: int, name: str) -> tup
                 "arguments; pass the ones to differentiate by position"
             )
     return tuple(n % count for n in numbers)
+
+
+def require_real_scalar(out: Any, what: str, remedy: str) -> None:
+    """Raise unless ``out``, which ``what`` says of whom, is a real floating-point scalar."""
+    if is_array(out) and tuple(out.shape) == () and dtype_kind(out) == "f":
+        return
+    found = type(out).__name__
+    if is_array(out):
+        found = f"shape {tuple(out.shape)} and dtype {out.dtype}"
+    raise errors.DifferentiationError(f"{what} of shape (), got {found}; {remedy}")
 
 
 def require_inexact(value: Any, path: str, name: str) -> None:

@@ -7,9 +7,14 @@ from typing import Any
 
 from gpubp import errors
 from gpubp.core import tree
-from gpubp.core.namespace import dtype_kind, is_array
 from gpubp.rules.families import full_like
-from gpubp.transforms.arguments import argument_numbers, name_of, require_callable, with_keywords
+from gpubp.transforms.arguments import (
+    argument_numbers,
+    name_of,
+    require_callable,
+    require_real_scalar,
+    with_keywords,
+)
 from gpubp.transforms.recording import record
 
 
@@ -69,16 +74,11 @@ def _seed(out: Any, f: Callable[..., Any]) -> Any:
     """The cotangent 1 of a scalar result; nothing for a Python number, which is constant."""
     if type(out) is float:
         return None
-    if not is_array(out) or tuple(out.shape) != () or dtype_kind(out) != "f":
-        found = (
-            f"shape {tuple(out.shape)} and dtype {out.dtype}"
-            if is_array(out)
-            else type(out).__name__
-        )
-        raise errors.DifferentiationError(
-            f"grad: {name_of(f)} must return a real floating-point scalar of shape (), got "
-            f"{found}; sum it, or use jacobian or vjp"
-        )
+    require_real_scalar(
+        out,
+        f"grad: {name_of(f)} must return a real floating-point scalar",
+        "sum it, or use jacobian or vjp",
+    )
     return full_like(out, 1)
 
 

@@ -30,42 +30,34 @@ template <typename T> __device__ inline T logaddexp(T a, T b) {
     return d > T(0) ? a + log1p(exp(-d)) : d <= T(0) ? b + log1p(exp(d)) : d;
 }
 
-__device__ inline float floor_divide(float a, float b) {
-    float m = fmodf(a, b), q = (a - m) / b;
-    if (m != 0.0f && (b < 0.0f) != (m < 0.0f)) q -= 1.0f;
-    if (b == 0.0f) return a / b;
-    if (q == 0.0f) return copysignf(0.0f, a / b);
-    float f = floorf(q);
-    return q - f > 0.5f ? f + 1.0f : f;
+template <typename T> __device__ inline T floor_divide_floats(T a, T b) {
+    T m = fmod(a, b), q = (a - m) / b;
+    if (m != T(0) && (b < T(0)) != (m < T(0))) q -= T(1);
+    if (b == T(0)) return a / b;
+    if (q == T(0)) return copysign(T(0), a / b);
+    T f = floor(q);
+    return q - f > T(0.5) ? f + T(1) : f;
 }
-__device__ inline double floor_divide(double a, double b) {
-    double m = fmod(a, b), q = (a - m) / b;
-    if (m != 0.0 && (b < 0.0) != (m < 0.0)) q -= 1.0;
-    if (b == 0.0) return a / b;
-    if (q == 0.0) return copysign(0.0, a / b);
-    double f = floor(q);
-    return q - f > 0.5 ? f + 1.0 : f;
+template <typename T> __device__ inline T remainder_floats(T a, T b) {
+    T m = fmod(a, b);
+    if (m == T(0)) return copysign(T(0), b);
+    return (b < T(0)) != (m < T(0)) ? m + b : m;
 }
 template <typename T> __device__ inline T floor_divide(T a, T b) {
     if (b == T(0)) return T(0);
     T q = a / b;
     return q * b != a && (a < T(0)) != (b < T(0)) ? q - T(1) : q;
 }
-__device__ inline float remainder_of(float a, float b) {
-    float m = fmodf(a, b);
-    if (m == 0.0f) return copysignf(0.0f, b);
-    return (b < 0.0f) != (m < 0.0f) ? m + b : m;
-}
-__device__ inline double remainder_of(double a, double b) {
-    double m = fmod(a, b);
-    if (m == 0.0) return copysign(0.0, b);
-    return (b < 0.0) != (m < 0.0) ? m + b : m;
-}
 template <typename T> __device__ inline T remainder_of(T a, T b) {
     if (b == T(0)) return T(0);
     T m = a % b;
     return m != T(0) && (m < T(0)) != (b < T(0)) ? m + b : m;
 }
+// These are preferred to the templates, which are for integers.
+__device__ inline float floor_divide(float a, float b) { return floor_divide_floats(a, b); }
+__device__ inline double floor_divide(double a, double b) { return floor_divide_floats(a, b); }
+__device__ inline float remainder_of(float a, float b) { return remainder_floats(a, b); }
+__device__ inline double remainder_of(double a, double b) { return remainder_floats(a, b); }
 template <typename T> __device__ inline T integer_pow(T a, T b) {
     T y = T(1);
     for (; b > T(0); b >>= 1, a *= a)

@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gpubp import errors
-from gpubp.batching.chunked import Chunked
+from gpubp.batching.chunked import Chunked, beside_parameters
 from gpubp.batching.per_example.run import Pass, run
 from gpubp.core import tree
 from gpubp.core.namespace import is_array
 from gpubp.core.primitive import PRIMITIVES
 from gpubp.rules.elementwise import divide, less_equal, maximum, multiply, subtract, where
 from gpubp.transforms.arguments import export, name_of, payload, require_callable, with_keywords
-from gpubp.transforms.vmap import batch_size
 
 PerExample = Callable[..., Any]
 
@@ -182,11 +181,7 @@ def _per_example(
     def transformed(params: Any, *batch: Any, **kwargs: Any) -> Any:
         f = with_keywords(loss, kwargs)
         args = (params, *batch) if rows is None else (params, *batch, rows)
-        leaves, treedef = tree.flatten(args)
-        leaves = [payload(x) for x in leaves]
-        shared = tree.structure(params).num_leaves
-        axes = [0 if i >= shared and is_array(x) else None for i, x in enumerate(leaves)]
-        size = batch_size(loss, args, leaves, axes)
+        leaves, treedef, axes, size = beside_parameters(loss, args)
 
         def part(leaves: Sequence[Any]) -> Any:
             given, *examples = tree.unflatten(treedef, leaves)

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from gpubp import errors
 from gpubp.batching.per_example.gradients import Gradients
 from gpubp.batching.per_example.meeting import Meeting
 from gpubp.batching.per_example.terms import Dense, Term
 from gpubp.batching.per_example.trace import ExampleTape, Use
 from gpubp.core import tree
 from gpubp.core.array import Array
-from gpubp.core.namespace import dtype_kind, is_array
+from gpubp.core.namespace import is_array
 from gpubp.core.shapes import shape_of, size_of
 from gpubp.core.trace import running
 from gpubp.rules.families import full_like, materialize
-from gpubp.transforms.arguments import constant, default_array, name_of, payload, require_inexact
+from gpubp.transforms.arguments import (
+    constant,
+    default_array,
+    name_of,
+    payload,
+    require_inexact,
+    require_real_scalar,
+)
 from gpubp.transforms.tape import Tape, pull
 from gpubp.transforms.vmap import BatchTrace, batch_size
 
@@ -70,17 +76,11 @@ def run(loss: Callable[..., Any], params: Any, batch: Sequence[Any], name: str) 
 
 def _scalar(out: Any, loss: Any, tape: ExampleTape, uses: list[Use]) -> tuple[Any, int | None]:
     """The result as a payload of the batch, and its position on the tape."""
-    if not is_array(out) or tuple(out.shape) != () or dtype_kind(out) != "f":
-        found = (
-            f"shape {tuple(out.shape)} and dtype {out.dtype}"
-            if is_array(out)
-            else type(out).__name__
-        )
-        raise errors.DifferentiationError(
-            f"per_example: {name_of(loss)} must return the real floating-point loss of one "
-            f"example, of shape (), got {found}; it gets one example, without the batch's axis: "
-            "sum over what is left"
-        )
+    require_real_scalar(
+        out,
+        f"per_example: {name_of(loss)} must return the real floating-point loss of one example,",
+        "it gets one example, without the batch's axis: sum over what is left",
+    )
     if type(out) is Array and out._trace is tape.parameters:
         # No example has a part in it: the same for all.
         if out._extra is not None:
