@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gpubp_numpy.native.background import later
 from gpubp_numpy.native.loading import load
 from gpubp_numpy.native.workers import helper
 from gpubp_numpy.native.writing import Call, write
@@ -34,10 +35,9 @@ class Segment:
         self.shares = self._written.shared > 0
         self._wakes = self._written.shared > _WORTH_WAKING
         if background:
-            # No daemon: a process that ended while LLVM was at work would crash in it.
-            threading.Thread(target=self._compile).start()
+            later(self)
         else:
-            self._compile()
+            self.compile()
             self.wait()
 
     def ready(self) -> bool:
@@ -51,14 +51,15 @@ class Segment:
         self._done.wait()
         self.ready()
 
-    def _compile(self) -> None:
+    def compile(self) -> None:
+        """Make the machine code; what goes wrong is for :meth:`ready` to raise."""
         try:
             self._loaded = load(self._written.text)
             self._function = _FUNCTION(self._loaded.address("segment"))
             self._scratch = np.empty(self._written.scratch + 64, np.uint8)
             start = self._scratch.ctypes.data
             self._scratch_at = start + -start % 64
-        except BaseException as error:  # for ready() to raise in the caller's thread
+        except BaseException as error:
             self._error = error
         self._done.set()
 

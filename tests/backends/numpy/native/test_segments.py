@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +93,27 @@ def test_compiling_in_the_background():
     assert run.ready()
     run(table([x, y]).ctypes.data)
     np.testing.assert_array_equal(y, 2 * x)
+
+
+def test_many_that_wait_are_one_thread_and_nobodys_are_not_compiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("GPUBP_CACHE_DIR", str(tmp_path))
+    waiting = [
+        (native.segment([native.Call(found, (0, 1))], background=True), x, y, number)
+        for number in range(100, 130)
+        for found, x, y in [some_kernel(number)]
+    ]
+    compilers = [t for t in threading.enumerate() if t.name == "gpubp compiler"]
+    assert len(compilers) <= 1
+    dropped = waiting[10:]
+    del waiting[10:], dropped
+    for run, x, y, number in waiting:
+        run.wait()
+        run(table([x, y]).ctypes.data)
+        np.testing.assert_array_equal(y, np.float32(number) * x)
+    for thread in compilers:
+        thread.join()
+    # The one at work when they were dropped was still finished, and some may have been before.
+    assert len(list(cache.folder().iterdir())) < 30
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged", None], ids=["empty", "other bytes", "absent"])
