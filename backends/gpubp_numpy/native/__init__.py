@@ -17,6 +17,7 @@ has two processors; ``OMP_NUM_THREADS=1`` forbids it. Object code is kept on dis
 from __future__ import annotations
 
 import functools
+import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
@@ -35,7 +36,12 @@ _OLDEST = (0, 46)  # the first llvmlite whose LLVM has constants by their repeat
 
 @functools.cache
 def available() -> bool:
-    """Whether kernels can be compiled here: llvmlite is installed, new enough, and loads."""
+    """Whether kernels can be compiled here: x86-64, and an llvmlite that is new enough and loads.
+
+    Other processors' code has run nowhere yet.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
     try:
         release = version("llvmlite")
     except PackageNotFoundError:

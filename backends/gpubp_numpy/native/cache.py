@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-_VERSION = 1  # of the files' form
+_VERSION = 2  # of the files' form
 _CHECK = 32  # bytes of a digest before the code
 _MOST = 1000  # entries; those not written for the longest time go first
 

@@ -38,8 +38,10 @@ class Target:
             cpu=self.cpu,
             features=self.features,
             opt=2,
-            reloc="pic",
-            codemodel="small",
+            # Addresses in full: LLVM asks for each section's memory by itself, and where two came
+            # to lie 2 GB apart, a reference of 32 bits from one to the other ended the process.
+            reloc="static",
+            codemodel="large",
             jit=True,
         )
 
