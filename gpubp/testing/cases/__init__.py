@@ -1,6 +1,10 @@
 """The rows: every function of the standard, once, with the calls that all laws try.
 
 One module per section, one for each extension, and one for windows, which layers slide.
+
+They are drawn as host arrays, by NumPy on every machine: what a backend is given, and what its
+results are compared with, must not be its own. With :mod:`gpubp.testing.accuracy`, whose reference
+is NumPy's wider types, they are a host format beside ``data`` and ``train``.
 """
 
 from gpubp.testing.cases import (
