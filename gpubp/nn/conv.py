@@ -41,12 +41,8 @@ class _Conv(Module):
         weight_init: Initialiser = default_weight,
         bias_init: Initialiser | None = None,
     ) -> None:
-        owner = type(self).__name__
-        check_groups(owner, in_channels, out_channels, groups)
-        size = per_axis(owner, "kernel", kernel, self.rank)
-        self.stride = per_axis(owner, "stride", stride, self.rank)
-        self.padding = normalise_padding(owner, padding, self.rank)
-        self.dilation = per_axis(owner, "dilation", dilation, self.rank)
+        check_groups(type(self).__name__, in_channels, out_channels, groups)
+        size = take_windows(self, kernel, stride, padding, dilation)
         self.groups = groups
         shape = (out_channels, in_channels // groups, *size)
         weight_key, bias_key = split(key, 2)
@@ -66,6 +62,18 @@ class _Conv(Module):
             owner=type(self).__name__,
         )
         return y if self.bias is None else y + over_channels(self.bias, self.rank)
+
+
+def take_windows(
+    layer: Any, kernel: PerAxis, stride: PerAxis, padding: Padding, dilation: PerAxis
+) -> tuple[int, ...]:
+    """Set how ``layer`` slides its kernel, with one number per axis; the kernel's lengths."""
+    owner = type(layer).__name__
+    size = per_axis(owner, "kernel", kernel, layer.rank)
+    layer.stride = per_axis(owner, "stride", stride, layer.rank)
+    layer.padding = normalise_padding(owner, padding, layer.rank)
+    layer.dilation = per_axis(owner, "dilation", dilation, layer.rank)
+    return size
 
 
 def check_groups(owner: str, in_channels: int, out_channels: int, groups: int) -> None:

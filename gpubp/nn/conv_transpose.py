@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from gpubp.nn.conv import check_groups, over_channels
+from gpubp.nn.conv import check_groups, over_channels, take_windows
 from gpubp.nn.convolution import convolution_transpose
 from gpubp.nn.initialisers import Initialiser, uniform_within
 from gpubp.nn.keys import split
 from gpubp.nn.module import Module, field
-from gpubp.nn.windows import Padding, PerAxis, normalise_padding, per_axis
+from gpubp.nn.windows import Padding, PerAxis, per_axis
 from gpubp.typing import Array
 
 
@@ -42,14 +42,10 @@ class _ConvTranspose(Module):
         weight_init: Initialiser | None = None,
         bias_init: Initialiser | None = None,
     ) -> None:
-        owner = type(self).__name__
-        check_groups(owner, in_channels, out_channels, groups)
-        size = per_axis(owner, "kernel", kernel, self.rank)
-        self.stride = per_axis(owner, "stride", stride, self.rank)
-        self.padding = normalise_padding(owner, padding, self.rank)
-        self.dilation = per_axis(owner, "dilation", dilation, self.rank)
+        check_groups(type(self).__name__, in_channels, out_channels, groups)
+        size = take_windows(self, kernel, stride, padding, dilation)
         self.groups = groups
-        self.extra = per_axis(owner, "extra", extra, self.rank, least=0)
+        self.extra = per_axis(type(self).__name__, "extra", extra, self.rank, least=0)
         shape = (in_channels, out_channels // groups, *size)
         # One output sums over the inputs of its group at no more places than the kernel has.
         default = uniform_within(1 / math.sqrt(max(math.prod(shape) // groups // shape[1], 1)))
